@@ -220,6 +220,9 @@ _ccfd() {
             ccfd__subcmd__cases,reopen)
                 cmd="ccfd__subcmd__cases__subcmd__reopen"
                 ;;
+            ccfd__subcmd__cases,resend)
+                cmd="ccfd__subcmd__cases__subcmd__resend"
+                ;;
             ccfd__subcmd__cases,show)
                 cmd="ccfd__subcmd__cases__subcmd__show"
                 ;;
@@ -249,6 +252,9 @@ _ccfd() {
                 ;;
             ccfd__subcmd__cases__subcmd__help,reopen)
                 cmd="ccfd__subcmd__cases__subcmd__help__subcmd__reopen"
+                ;;
+            ccfd__subcmd__cases__subcmd__help,resend)
+                cmd="ccfd__subcmd__cases__subcmd__help__subcmd__resend"
                 ;;
             ccfd__subcmd__cases__subcmd__help,show)
                 cmd="ccfd__subcmd__cases__subcmd__help__subcmd__show"
@@ -495,6 +501,9 @@ _ccfd() {
                 ;;
             ccfd__subcmd__help__subcmd__cases,reopen)
                 cmd="ccfd__subcmd__help__subcmd__cases__subcmd__reopen"
+                ;;
+            ccfd__subcmd__help__subcmd__cases,resend)
+                cmd="ccfd__subcmd__help__subcmd__cases__subcmd__resend"
                 ;;
             ccfd__subcmd__help__subcmd__cases,show)
                 cmd="ccfd__subcmd__help__subcmd__cases__subcmd__show"
@@ -1341,7 +1350,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__cases)
-            opts="-h --config --space --help list show create assign comment close reopen attach push help"
+            opts="-h --config --space --help list show create assign comment close reopen attach push resend help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1529,7 +1538,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__cases__subcmd__help)
-            opts="list show create assign comment close reopen attach push help"
+            opts="list show create assign comment close reopen attach push resend help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1668,6 +1677,20 @@ _ccfd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ccfd__subcmd__cases__subcmd__help__subcmd__resend)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ccfd__subcmd__cases__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1769,6 +1792,28 @@ _ccfd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__cases__subcmd__resend)
+            opts="-h --all --create --config --space --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2743,7 +2788,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help__subcmd__cases)
-            opts="list show create assign comment close reopen attach push"
+            opts="list show create assign comment close reopen attach push resend"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2855,6 +2900,20 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help__subcmd__cases__subcmd__reopen)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__cases__subcmd__resend)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

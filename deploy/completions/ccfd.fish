@@ -249,19 +249,20 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subc
 complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the keys, without what proves them'
 complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'Make a key invalid, at once'
 complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -l space -d 'The space of the cases' -r
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -s h -l help -d 'Print help'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -f -a "list" -d 'List cases, the newest first'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -f -a "show" -d 'Show one in full'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -f -a "create" -d 'Create one'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -f -a "assign" -d 'Say who is to work on it'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -f -a "comment" -d 'Add a comment'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -f -a "close" -d 'Close it with a verdict'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -f -a "reopen" -d 'Open it again'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -f -a "attach" -d 'Attach alerts, or a file'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -f -a "push" -d 'Send it to another system with a connector, or what has changed of it'
-complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "list" -d 'List cases, the newest first'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "show" -d 'Show one in full'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "create" -d 'Create one'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "assign" -d 'Say who is to work on it'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "comment" -d 'Add a comment'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "close" -d 'Close it with a verdict'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "reopen" -d 'Open it again'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "attach" -d 'Attach alerts, or a file'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "push" -d 'Send it to another system with a connector, or what has changed of it'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "resend" -d 'Send again what Kibana has refused of it, or what was given up'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach push resend help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l status -d 'Only those with this status' -r -f -a "open\t''
 in-progress\t''
 closed\t''"
@@ -332,6 +333,11 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcomm
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from push" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from push" -l space -d 'The space of the cases' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from push" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from resend" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from resend" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from resend" -l all -d 'All cases that Kibana has refused, or parts of which'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from resend" -l create -d 'Create a case again that was deleted in Kibana'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from resend" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "list" -d 'List cases, the newest first'
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one in full'
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create one'
@@ -341,6 +347,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcomm
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "reopen" -d 'Open it again'
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "attach" -d 'Attach alerts, or a file'
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "push" -d 'Send it to another system with a connector, or what has changed of it'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "resend" -d 'Send again what Kibana has refused of it, or what was given up'
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rules; and not __fish_seen_subcommand_from list lint test copy help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand rules; and not __fish_seen_subcommand_from list lint test copy help" -s h -l help -d 'Print help'
@@ -562,6 +569,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcomma
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "reopen" -d 'Open it again'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "attach" -d 'Attach alerts, or a file'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "push" -d 'Send it to another system with a connector, or what has changed of it'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "resend" -d 'Send again what Kibana has refused of it, or what was given up'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "list" -d 'List the rules in use, with what they found'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "lint" -d 'Check files of rules, and run the tests that they state'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "test" -d 'Try a rule on the records that a SQLite or NDJSON sink holds'

@@ -79,9 +79,9 @@ impl CaseTurn<'_> {
         Ok(self.begun.prepare(sql)?.exists(params![self.space, target])?)
     }
 
-    /// The ids of cases where they are sent now.
+    /// The ids of cases where they are sent now; those that may be deleted there come last.
     fn remotes(&self) -> Result<Vec<String>, CaseFault> {
-        let sql = "SELECT remote FROM case_outbox WHERE space = ?1 AND remote IS NOT NULL ORDER BY changed_at DESC LIMIT ?2";
+        let sql = "SELECT remote FROM case_outbox WHERE space = ?1 AND remote IS NOT NULL ORDER BY state = 'failed', changed_at DESC LIMIT ?2";
         let mut query = self.begun.prepare(sql)?;
         let remotes = query.query_map(params![self.space, LOOKED_FOR_MAX], |row| row.get(0))?;
         Ok(remotes.collect::<rusqlite::Result<_>>()?)
