@@ -68,6 +68,21 @@ fn what_is_missing_or_wrong_is_said_as_kibana_says_it() {
 }
 
 #[test]
+fn a_part_of_a_path_that_is_no_text_is_refused_in_the_envelope_of_all_errors() {
+    let api = Api::start();
+    let id = created(&api, "t")["id"].as_str().unwrap().to_owned();
+    for (method, path) in [
+        (Method::GET, "comments/%FF"),
+        (Method::DELETE, "comments/%FF"),
+        (Method::GET, "files/%FF"),
+        (Method::POST, "connector/%FF/_push"),
+    ] {
+        let answer = api.operate(method, &format!("/api/cases/{id}/{path}"), None);
+        assert_eq!(answer, envelope(400, "Bad Request", "Bad Request"), "{path}");
+    }
+}
+
+#[test]
 fn the_routes_that_the_client_does_not_know_answer() {
     let api = Api::start();
     let id = created(&api, "t")["id"].as_str().unwrap().to_owned();

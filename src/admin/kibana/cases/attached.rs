@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{StatusCode, Uri},
 };
 
@@ -58,7 +58,7 @@ pub(super) async fn edit(
 pub(super) async fn delete(
     State(kibana): State<Arc<Kibana>>,
     call: ApiCall,
-    Path(CasePart { id, part }): Path<CasePart>,
+    CasePart { id, part }: CasePart,
 ) -> Result<StatusCode, KibanaError> {
     let cases = Cases::to_change(kibana, &call)?;
     cases.run(move |cases, stamp| cases.detach(&id, &part, stamp)).await?;
@@ -78,7 +78,7 @@ pub(super) async fn delete_all(
 pub(super) async fn read(
     State(kibana): State<Arc<Kibana>>,
     call: ApiCall,
-    Path(CasePart { id, part }): Path<CasePart>,
+    CasePart { id, part }: CasePart,
 ) -> Result<Json<CaseAttachment>, KibanaError> {
     let cases = Cases::to_read(kibana, &call)?;
     Ok(Json(cases.run(move |cases, _| cases.attachment(&id, &part)).await?))

@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
-    extract::{FromRequest, Path, Request, State},
+    extract::{FromRequest, Request, State},
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -93,7 +93,7 @@ pub(super) async fn add(
 pub(super) async fn read(
     State(kibana): State<Arc<Kibana>>,
     call: ApiCall,
-    Path(CasePart { id, part }): Path<CasePart>,
+    CasePart { id, part }: CasePart,
 ) -> Result<Response, KibanaError> {
     let cases = Cases::to_read(kibana, &call)?;
     let file = cases.run(move |cases, _| cases.file(&id, &part)).await?;

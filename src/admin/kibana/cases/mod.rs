@@ -25,9 +25,12 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::{FromRequestParts, Path},
+    http::{StatusCode, request::Parts},
     routing::{get, patch, post},
 };
 use collectors::Clock;
+use serde::Deserialize;
 
 use super::{Kibana, KibanaError, call::ApiCall};
 use crate::{
@@ -97,8 +100,18 @@ impl Cases {
 }
 
 /// The ids in a path: of a case, and of what belongs to it.
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct CasePart {
     id: String,
     part: String,
+}
+
+impl<S: Sync + Send> FromRequestParts<S> for CasePart {
+    type Rejection = KibanaError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, KibanaError> {
+        // Percent-encoded bytes that are no text are refused in the envelope of all errors.
+        let read = Path::from_request_parts(parts, state).await;
+        read.map(|Path(part)| part).map_err(|_| KibanaError::bare(StatusCode::BAD_REQUEST))
+    }
 }

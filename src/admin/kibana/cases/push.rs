@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use collectors::Clock;
 
 use super::{CasePart, Cases};
@@ -20,7 +16,7 @@ use crate::{
 pub(super) async fn push(
     State(kibana): State<Arc<Kibana>>,
     call: ApiCall,
-    Path(CasePart { id, part }): Path<CasePart>,
+    CasePart { id, part }: CasePart,
 ) -> Result<Json<Case>, KibanaError> {
     let cases = Cases::to_change(kibana.clone(), &call)?;
     call.for_scope(KeyScope::Run, "execute actions")?;
