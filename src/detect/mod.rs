@@ -7,5 +7,6 @@
 //! | `episodes` | correlation by event time: which matches belong together, whatever the order of their arrival |
 
 pub mod episodes;
+mod match_shown;
 pub mod model;
 pub mod rules;

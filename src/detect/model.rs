@@ -1,7 +1,9 @@
 //! A checked set of rules as data, and what one record means to it. The language makes these values from Sigma
 //! files; correlation and storage use them and know no YAML.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
+
+pub use super::match_shown::MatchShown;
 
 /// The slug of the alerts that say that a rule raises too many.
 pub const FLOODING: &str = "rule_is_flooding";
@@ -185,7 +187,7 @@ pub struct Match {
     pub at: i64,
     /// What an alert may show of it: the fields that the rule names, and the entities, each value cut to 256
     /// characters.
-    pub shown: BTreeMap<Arc<str>, Vec<String>>,
+    pub shown: MatchShown,
     /// What each correlation that uses the detection sees in it; and what the detection itself sees, if it raises
     /// alerts of its own. One that skips records without a group is missing.
     pub seen_by: Vec<Seen>,

@@ -1,8 +1,10 @@
 //! What an alert shows of its records: the fields that its rule names, bounded in number and length.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use xxhash_rust::xxh3::xxh3_128;
+
+use crate::detect::model::MatchShown;
 
 /// Fields of a match or an alert.
 const FIELDS_MAX: usize = 40;
@@ -58,16 +60,21 @@ impl GatheredShown {
 }
 
 /// What is kept of a match: fields with their values, a pair for each value.
-pub(super) fn of_match(shown: &BTreeMap<Arc<str>, Vec<String>>) -> Vec<(&str, &str)> {
-    let (mut pairs, mut bytes) = (Vec::<(&str, &str)>::new(), 0);
-    for (name, values) in shown.iter().take(FIELDS_MAX) {
-        let first = pairs.len();
-        for value in values.iter().map(|value| cut(value)) {
-            let is_known = pairs[first..].iter().any(|(_, known)| *known == value);
-            if !is_known && bytes + value.len() <= BYTES_MAX && pairs.len() - first < VALUES_MAX {
-                bytes += value.len();
-                pairs.push((&**name, value));
-            }
+pub(super) fn of_match(shown: &MatchShown) -> Vec<(&str, &str)> {
+    let mut pairs = Vec::<(&str, &str)>::with_capacity(shown.len());
+    let (mut bytes, mut fields, mut first) = (0, 0, 0);
+    for (name, value) in shown.iter() {
+        if pairs.len() == first || pairs[first].0 != name {
+            (fields, first) = (fields + 1, pairs.len());
+        }
+        if fields > FIELDS_MAX {
+            break;
+        }
+        let value = cut(value);
+        let is_known = pairs[first..].iter().any(|(_, known)| *known == value);
+        if !is_known && bytes + value.len() <= BYTES_MAX && pairs.len() - first < VALUES_MAX {
+            bytes += value.len();
+            pairs.push((name, value));
         }
     }
     pairs

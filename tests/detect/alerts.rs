@@ -229,9 +229,9 @@ fn hostile_values_change_nothing_but_their_own_alert() {
                 &Event { user: Some(value.clone()), ..event(&format!("{number}{value}"), number, 0) },
             );
             let short: String = value.chars().take(300).collect();
-            of[0].shown =
-                (0..200).map(|field| (format!("{field}.{short}").into(), vec![short.clone(); 50])).collect();
-            of[0].shown.insert("long".into(), vec![value.clone()]);
+            let fields = (0..200).map(|field| format!("{field}.{short}"));
+            let pairs = fields.flat_map(|field| vec![(field, short.clone()); 50]);
+            of[0].shown = pairs.chain([("long".to_owned(), value.clone())]).collect();
             alerts.deliver(&of);
         }
     }

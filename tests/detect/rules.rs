@@ -1,6 +1,6 @@
 //! Rules and matches made by hand.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use ccfd::detect::model::{
     Comparison, Correlation, CorrelationInput, CorrelationKind, GroupKey, Level, Match, MatchValue, Rule,
@@ -97,7 +97,7 @@ pub fn matches_of(rules: &[Rule], event: &Event) -> Vec<Match> {
             rule: RuleIndex(*detection),
             record: event.id.clone(),
             at: event.at,
-            shown: BTreeMap::from([("user".into(), event.user.iter().cloned().collect())]),
+            shown: event.user.iter().map(|user| ("user", user)).collect(),
             seen_by: own.into_iter().chain(rules.iter().enumerate().filter_map(seen)).collect(),
         }
     };

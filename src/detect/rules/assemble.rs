@@ -78,6 +78,8 @@ pub(super) fn assemble(
         shown.extend(ENTITIES.iter().filter_map(|name| fields.named(detection.table, name).ok()));
         let mut once = HashSet::new();
         shown.retain(|field| once.insert(*field));
+        // The values of a field follow each other.
+        hidden.sort_by_key(|item| item.field);
         let check = detection.check.clone();
         let of_table = compiled.entry(detection.table).or_default();
         let sights = sights(&check, &views);

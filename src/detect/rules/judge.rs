@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
 };
 
 use collectors::Record;
@@ -12,12 +12,12 @@ use super::{
     field::FieldId,
     fold::folded,
     index::{CompiledDetection, MatchView, TableIndex, ViewedValues},
-    judged_row::{JudgedRow, identifying},
+    judged_row::{JudgedRow, identifying, shortened},
     set::RuleSet,
     value::RowValue,
 };
 use crate::{
-    detect::model::{GroupKey, Match, MatchValue, Seen},
+    detect::model::{GroupKey, Match, MatchShown, MatchValue, Seen},
     tables::{Table, top_level},
 };
 
@@ -60,8 +60,8 @@ impl<'a> RecordJudge<'a> {
             }
             if holds && let Some(mut found) = set.found(detection, row, record) {
                 if !cut.is_empty() {
-                    let names = cut.keys().map(|field| set.fields.get(*field).name.to_string());
-                    found.shown.insert(NOT_EXAMINED.into(), names.take(SHOWN_MAX).collect());
+                    let names = cut.keys().map(|field| &*set.fields.get(*field).name);
+                    note(&mut found.shown, NOT_EXAMINED, names);
                 }
                 // What is only shown does not count.
                 row.take_cut();
@@ -100,9 +100,8 @@ impl RuleSet {
         let mut shown = self.shown(detection, row);
         if !cut.is_empty() {
             self.not_counted.fetch_add(1, Ordering::Relaxed);
-            let names: BTreeSet<String> =
-                cut.iter().map(|field| self.fields.get(*field).name.to_string()).collect();
-            shown.insert(NOT_COUNTED.into(), names.into_iter().take(SHOWN_MAX).collect());
+            let names: BTreeSet<&str> = cut.iter().map(|field| &*self.fields.get(*field).name).collect();
+            note(&mut shown, NOT_COUNTED, names);
         }
         Some(Match {
             rule: detection.rule,
@@ -114,27 +113,30 @@ impl RuleSet {
         })
     }
 
-    fn shown(&self, detection: &CompiledDetection, row: &JudgedRow<'_>) -> BTreeMap<Arc<str>, Vec<String>> {
-        let mut shown = BTreeMap::new();
+    fn shown(&self, detection: &CompiledDetection, row: &JudgedRow<'_>) -> MatchShown {
+        let mut shown = MatchShown::with_capacity(detection.shown.len() + detection.hidden.len());
         for field in &detection.shown {
-            let texts = row.texts(*field, SHOWN_MAX);
-            if !texts.is_empty() {
-                shown.insert(Arc::clone(&self.fields.get(*field).name), texts);
-            }
+            let name = &self.fields.get(*field).name;
+            let mut count = 0;
+            row.any(*field, &mut |value| {
+                count += 1;
+                shown.add(name, shortened(&value.text()));
+                count >= SHOWN_MAX
+            });
         }
         // Content may be a secret: an alert says which selection matched it, and no more.
-        for item in &detection.hidden {
-            if item.holds(row) {
-                let name = &self.fields.get(item.field).name;
-                let texts: &mut Vec<String> = shown.entry(Arc::clone(name)).or_default();
-                let text = format!("(matches {})", item.selection);
-                if texts.len() < SHOWN_MAX && !texts.contains(&text) {
-                    texts.push(text);
-                }
-            }
+        for item in detection.hidden.iter().filter(|item| item.holds(row)) {
+            let name = &self.fields.get(item.field).name;
+            shown.add(name, &format!("(matches {})", item.selection));
         }
         shown
     }
+}
+
+/// Notes fields of which an alert does not say everything.
+fn note<'n>(shown: &mut MatchShown, what: &str, names: impl IntoIterator<Item = &'n str>) {
+    let what = what.into();
+    names.into_iter().take(SHOWN_MAX).for_each(|name| shown.add(&what, name));
 }
 
 /// What a correlation sees in a match. Returns the field of which it sees only a part.
@@ -167,19 +169,22 @@ fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut Vec<Seen>) -> Option
 /// The values of a field as one text, in the form by which records are grouped; `None` if there are none. One value is what
 /// it is; several are in quotes, and so is one that could be taken for them.
 fn joined(row: &JudgedRow<'_>, field: FieldId) -> Option<String> {
-    let mut texts = Vec::new();
+    let (mut first, mut others) = (None, Vec::new());
     row.any(field, &mut |value| {
-        texts.push(identity(value));
-        texts.len() >= SHOWN_MAX
-    });
-    match (texts.pop(), texts.is_empty()) {
-        (Some(text), true) if !text.starts_with('"') => Some(text),
-        (last, _) => {
-            texts.extend(last);
-            let quoted: Vec<String> = texts.into_iter().map(|text| Value::String(text).to_string()).collect();
-            (!quoted.is_empty()).then(|| quoted.join(", "))
+        let text = identity(value);
+        match first {
+            None => first = Some(text),
+            Some(_) => others.push(text),
         }
+        others.len() + 1 >= SHOWN_MAX
+    });
+    let first = first?;
+    if others.is_empty() && !first.starts_with('"') {
+        return Some(first);
     }
+    let quoted = |text| Value::String(text).to_string();
+    let all: Vec<String> = std::iter::once(first).chain(others).map(quoted).collect();
+    Some(all.join(", "))
 }
 
 fn identity(value: &RowValue<'_>) -> String {

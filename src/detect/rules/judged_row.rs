@@ -137,16 +137,6 @@ impl<'a> JudgedRow<'a> {
         self.cut.take()
     }
 
-    /// The first values of a field as text.
-    pub fn texts(&self, field: FieldId, most: usize) -> Vec<String> {
-        let mut texts = Vec::new();
-        self.any(field, &mut |value| {
-            texts.push(shortened(&value.text()));
-            texts.len() >= most
-        });
-        texts
-    }
-
     fn search(&self, field: FieldId, visit: Visit<'_, 'a>) -> bool {
         match &self.fields.get(field).source {
             FieldSource::Path(path) => self.at(path, visit),
@@ -209,14 +199,11 @@ impl<'a> JudgedRow<'a> {
 const SHOWN_CHARS_MAX: usize = 256;
 
 /// A value cut to what an alert shows.
-pub(super) fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> &str {
     if text.len() <= SHOWN_CHARS_MAX {
-        return text.to_owned();
+        return text;
     }
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => text[..end].to_owned(),
-        None => text.to_owned(),
-    }
+    text.char_indices().nth(SHOWN_CHARS_MAX).map_or(text, |(end, _)| &text[..end])
 }
 
 /// A value by which records are grouped or counted. The rest of a long one is a hash, so that different values stay

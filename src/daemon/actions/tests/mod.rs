@@ -266,13 +266,11 @@ pub(super) fn rule() -> Rule {
 
 fn store(db: &mut DetectDb, records: &[&str], shown: &[(&str, &str)]) {
     db.adopt(Arc::from(vec![rule()]), NOW).unwrap();
-    let shown: BTreeMap<Arc<str>, Vec<String>> =
-        shown.iter().map(|(name, value)| ((*name).into(), vec![(*value).to_owned()])).collect();
     let found = |record: &&str| Match {
         rule: RuleIndex(0),
         record: (*record).to_owned(),
         at: NOW,
-        shown: shown.clone(),
+        shown: shown.iter().copied().collect(),
         seen_by: vec![Seen { by: RuleIndex(0), input: 0, group: GroupKey::default(), value: None }],
     };
     let matches: Vec<Match> = records.iter().map(found).collect();
