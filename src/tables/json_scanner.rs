@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{text, unescaped};
+use super::json::text;
 
 /// Steps over JSON text, value by value.
 pub struct JsonScanner<'a> {
@@ -28,9 +28,9 @@ impl<'a> JsonScanner<'a> {
             return Some(());
         }
         loop {
-            let key = self.comes(b'"').then(|| self.value())??;
+            let name = self.name()?;
             self.next_is(b':').then_some(())?;
-            each(self, name(key))?;
+            each(self, name)?;
             if !self.next_is(b',') {
                 return self.next_is(b'}').then_some(());
             }
@@ -79,6 +79,9 @@ impl<'a> JsonScanner<'a> {
     /// Whether this mark comes next.
     #[inline]
     pub fn comes(&mut self, mark: u8) -> bool {
+        if self.peek() == Some(mark) {
+            return true;
+        }
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
@@ -108,6 +111,22 @@ impl<'a> JsonScanner<'a> {
             }
         }
         self.since(start).filter(|value| !value.is_empty())
+    }
+
+    /// Steps over a key. Its decoded name; that of one that cannot be decoded is the key itself.
+    #[inline]
+    fn name(&mut self) -> Option<Cow<'a, [u8]>> {
+        self.comes(b'"').then_some(())?;
+        let start = self.at;
+        let inner = self.json.get(start + 1..)?;
+        let end = mark(inner)?;
+        if inner.get(end) == Some(&b'"') {
+            self.at = start + end + 2;
+            return inner.get(..end).map(Cow::Borrowed);
+        }
+        self.string()?;
+        let key = self.since(start)?;
+        Some(text(key).map_or(Cow::Borrowed(key), |text| Cow::Owned(text.into_owned().into_bytes())))
     }
 
     /// Skips a string, up to the next quote without a backslash before it.
@@ -188,14 +207,6 @@ const BACKSLASHES: u64 = ONES * b'\\' as u64;
 #[inline]
 fn zeros(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & (ONES << 7)
-}
-
-/// The decoded name of a key; one that cannot be decoded is its own name.
-fn name(key: &[u8]) -> Cow<'_, [u8]> {
-    match unescaped(key) {
-        Some(name) => Cow::Borrowed(name),
-        None => text(key).map_or(Cow::Borrowed(key), |text| Cow::Owned(text.into_owned().into_bytes())),
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use crate::detect::model::Comparison;
 /// Values of two fields that are compared with each other: the product of both is the cost.
 const COMPARED_MAX: usize = 100;
 
+/// Texts that are compared one by one.
+const COMPARED_ONE_BY_ONE: usize = 4;
+
 /// Where in a text another one must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum MatchPlace {
@@ -113,7 +116,15 @@ impl Matcher {
         if self.exact.is_empty() || text.len() > self.exact_max.saturating_mul(3) {
             return false;
         }
-        if self.cased { self.exact.contains(text) } else { self.exact.contains(&*folded(text)) }
+        if self.cased { self.has_exact(text) } else { self.has_exact(&folded(text)) }
+    }
+
+    fn has_exact(&self, text: &str) -> bool {
+        // A hash takes longer than some comparisons.
+        match self.exact.len() <= COMPARED_ONE_BY_ONE {
+            true => self.exact.iter().any(|exact| exact == text),
+            false => self.exact.contains(text),
+        }
     }
 
     fn number_holds(&self, value: &RowValue<'_>) -> bool {

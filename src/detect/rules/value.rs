@@ -15,8 +15,8 @@ pub(super) enum RowValue<'a> {
     Bool(bool),
     /// A whole second.
     Time(i64),
-    /// An object, as compact JSON text.
-    Object(String),
+    /// An object, as JSON text.
+    Object(&'a [u8]),
 }
 
 impl<'a> RowValue<'a> {
@@ -35,7 +35,7 @@ impl<'a> RowValue<'a> {
     pub fn of_json(json: &'a [u8]) -> Option<Self> {
         match json.first()? {
             b'"' => text(json).map(Self::Text),
-            b'{' => Some(Self::Object(compact(json))),
+            b'{' => Some(Self::Object(json)),
             b't' => Some(Self::Bool(true)),
             b'f' => Some(Self::Bool(false)),
             b'-' | b'0'..=b'9' => {
@@ -52,7 +52,8 @@ impl<'a> RowValue<'a> {
             Self::Bool(true) => Cow::Borrowed("true"),
             Self::Bool(false) => Cow::Borrowed("false"),
             Self::Time(second) => Cow::Owned(iso8601(*second).as_str().to_owned()),
-            Self::Object(json) => Cow::Borrowed(json),
+            // Most are only known to be there, so that this is made for the rest.
+            Self::Object(json) => Cow::Owned(compact(json)),
         }
     }
 
