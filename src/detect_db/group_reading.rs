@@ -47,7 +47,7 @@ impl HeldGroup {
         Ok(())
     }
 
-    fn find_unread(&mut self) {
+    pub(super) fn find_unread(&mut self) {
         let all = |lane| {
             let spans = self.unread_spans(lane);
             spans.fold(NOTHING, |all, (from, to)| (all.0.min(from), all.1.max(to)))

@@ -17,30 +17,67 @@ use super::{
     mark::NOTHING_FORGOTTEN,
     piece::{put, put_signed},
     piece_reader::PieceReader,
+    stored_groups::StoredGroups,
 };
 
 /// The tables of this file. `n` counts matches.
 pub(super) const TABLES: &str = "
-INSERT INTO counter VALUES ('turn', 0);
+INSERT INTO counter VALUES ('turn', 0), ('arrived', 0);
 CREATE TABLE journal (id INTEGER PRIMARY KEY, arrived INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE TABLE piece (
     id INTEGER PRIMARY KEY, rule INTEGER NOT NULL, grp INTEGER NOT NULL, lane INTEGER NOT NULL, from_at INTEGER NOT NULL,
     to_at INTEGER NOT NULL, n INTEGER NOT NULL, arrived INTEGER NOT NULL, data BLOB NOT NULL
 );
 CREATE INDEX piece_grp ON piece (rule, grp, lane, from_at, to_at);
-CREATE INDEX piece_arrived ON piece (arrived);
 CREATE INDEX piece_to ON piece (to_at, rule, n, arrived, from_at);
 CREATE TABLE shown_name (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 ";
 
-/// Bytes in the journal before its pieces move. They are read again at each start.
-const JOURNAL_BYTES: u64 = 4 << 20;
-/// Bytes that groups may take in memory between two batches, as they estimate it.
+/// Bytes that groups may take in memory between two batches, as they estimate it, unless something else is asked for.
 const MEMORY_BYTES: usize = 32 << 20;
-/// What is left of that when it was too much, so that not each batch makes room.
-const ROOM_BYTES: usize = 24 << 20;
-/// From this on a group is large.
-const LARGE_BYTES: usize = 1 << 20;
+
+/// How much of anything there may be, all of it a part of what groups may take in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeldLimits {
+    /// Bytes that groups may take.
+    memory: usize,
+    /// What is left of that when it was too much, so that not each batch makes room.
+    room: usize,
+    /// What is left of it when the pieces have moved. To forget a group then costs nothing; later on its piece ends early.
+    moved: usize,
+    /// From this on a group is large.
+    large: usize,
+    /// Bytes in the journal before its pieces move. They are read again at each start.
+    journal: u64,
+    /// Bytes that may come into the journal, groups that may be new, and rows that may be read, before groups are weighed
+    /// again.
+    unweighed: u64,
+    unweighed_groups: usize,
+    unweighed_rows: u64,
+}
+
+impl HeldLimits {
+    /// Limits for groups that take so many bytes.
+    pub(super) fn of(memory: usize) -> Self {
+        let journal = memory as u64 / 8;
+        Self {
+            memory,
+            room: memory / 4 * 3,
+            moved: memory / 8 * 3,
+            large: memory / 32,
+            journal,
+            unweighed: journal / 32,
+            unweighed_groups: memory >> 15,
+            unweighed_rows: memory as u64 >> 13,
+        }
+    }
+}
+
+impl Default for HeldLimits {
+    fn default() -> Self {
+        Self::of(MEMORY_BYTES)
+    }
+}
 
 /// Which groups give way to others.
 #[derive(Clone, Copy)]
@@ -54,6 +91,8 @@ enum RoomChoice {
 #[derive(Debug, Default)]
 pub(super) struct HeldMatches {
     pub(super) groups: HashMap<i64, HeldGroup>,
+    /// Which groups may have pieces in their table.
+    stored: StoredGroups,
     /// Groups with alerts that may change.
     pub(super) alerted: HashSet<i64>,
     /// Groups with alerts that have lost a part of their matches.
@@ -68,6 +107,16 @@ pub(super) struct HeldMatches {
     /// The last transaction that is known here. `None` while one is open, and after one that failed.
     turn: Option<i64>,
     journal_bytes: u64,
+    weighed: WeighedAt,
+    pub(super) limits: HeldLimits,
+}
+
+/// How much there was when groups were last weighed.
+#[derive(Debug, Default)]
+struct WeighedAt {
+    journal_bytes: u64,
+    groups: usize,
+    rows: u64,
 }
 
 impl HeldMatches {
@@ -88,6 +137,7 @@ impl HeldMatches {
         &mut self,
         begun: &Transaction<'_>,
         grown: &[i64],
+        rows_read: u64,
         now: i64,
     ) -> rusqlite::Result<i64> {
         let mut data = Vec::new();
@@ -100,11 +150,12 @@ impl HeldMatches {
             self.journal_bytes += data.len() as u64;
             let sql = "INSERT INTO journal (arrived, data) VALUES (?1, ?2)";
             begun.prepare_cached(sql)?.execute(params![now, data])?;
-            if self.journal_bytes > JOURNAL_BYTES {
-                self.store_pieces(begun)?;
-            }
         }
-        self.make_room();
+        let is_light = self.is_light(rows_read) || self.make_room(rows_read);
+        if self.journal_bytes > self.limits.journal || !is_light {
+            self.store_pieces(begun)?;
+            self.forget_groups(self.limits.moved);
+        }
         let sql = "UPDATE counter SET value = value + 1 WHERE name = 'turn' RETURNING value";
         begun.prepare_cached(sql)?.query_row([], |row| row.get(0))
     }
@@ -128,11 +179,14 @@ impl HeldMatches {
         let sql = "INSERT INTO piece (rule, grp, lane, from_at, to_at, n, arrived, data)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let mut insert = begun.prepare_cached(sql)?;
+        let mut newest = 0;
         for (rule, id) in groups {
             let Entry::Occupied(mut group) = self.groups.entry(id) else { continue };
+            self.stored.add(id);
             let is_of_use = group.get_mut().store(&mut |piece| {
                 let PieceSpan { from, to, matches, arrived } = piece.span;
                 let (lane, matches) = (piece.lane.number(), matches.cast_signed());
+                newest = arrived.max(newest);
                 insert.insert(params![rule, id, lane, from, to, matches, arrived, piece.bytes])
             })?;
             if !is_of_use {
@@ -140,27 +194,51 @@ impl HeldMatches {
             }
         }
         drop(insert);
+        let sql = "UPDATE counter SET value = max(value, ?1) WHERE name = 'arrived'";
+        begun.prepare_cached(sql)?.execute([newest])?;
         begun.execute("DELETE FROM journal", [])?;
-        self.journal_bytes = 0;
+        (self.journal_bytes, self.weighed.journal_bytes) = (0, 0);
         Ok(())
+    }
+
+    /// Whether so little has come since groups were last weighed that they need not be weighed again.
+    fn is_light(&self, rows_read: u64) -> bool {
+        self.journal_bytes < self.weighed.journal_bytes + self.limits.unweighed
+            && self.groups.len() < self.weighed.groups + self.limits.unweighed_groups
+            && rows_read < self.weighed.rows + self.limits.unweighed_rows
     }
 
     /// Forgets groups if they take too much memory: the large ones all at once, because one that is read again fills most of
     /// the room; then those that were not used since this was last necessary, and others as far as it needs. Of each the
-    /// pieces remain that are only in the journal.
-    fn make_room(&mut self) {
-        let mut weight: usize = self.groups.values().map(|group| group.weight).sum();
-        if weight <= MEMORY_BYTES {
-            return;
+    /// pieces remain that are only in the journal. Returns whether that was enough.
+    fn make_room(&mut self, rows_read: u64) -> bool {
+        let mut weight = self.weight();
+        if weight > self.limits.memory {
+            weight = self.forget_groups(self.limits.room);
+        }
+        let (journal_bytes, groups) = (self.journal_bytes, self.groups.len());
+        self.weighed = WeighedAt { journal_bytes, groups, rows: rows_read };
+        weight <= self.limits.memory
+    }
+
+    fn weight(&self) -> usize {
+        self.groups.values().map(|group| group.weight).sum()
+    }
+
+    /// Forgets groups until no more than this is left of them. Returns what they weigh then.
+    fn forget_groups(&mut self, room: usize) -> usize {
+        let mut weight = self.weight();
+        if weight <= room {
+            return weight;
         }
         for choice in [RoomChoice::Large, RoomChoice::Unused, RoomChoice::Any] {
             self.groups.retain(|_, group| {
                 let goes = match choice {
-                    RoomChoice::Large => group.weight >= LARGE_BYTES,
-                    RoomChoice::Unused => !mem::take(&mut group.is_used) && weight > ROOM_BYTES,
-                    RoomChoice::Any => weight > ROOM_BYTES,
+                    RoomChoice::Large => group.weight >= self.limits.large,
+                    RoomChoice::Unused => !mem::take(&mut group.is_used) && weight > room,
+                    RoomChoice::Any => weight > room,
                 };
-                if !goes {
+                if !goes || group.is_bare() {
                     return true;
                 }
                 weight = weight.saturating_sub(group.weight);
@@ -169,11 +247,12 @@ impl HeldMatches {
                 is_kept
             });
         }
+        weight
     }
 
     /// Forgets what is in memory: the next transaction reads it again.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self { limits: self.limits, ..Self::default() };
     }
 
     /// The id of a table and a collector.
@@ -226,6 +305,7 @@ impl HeldMatches {
 
     fn read(&mut self, begun: &Connection) -> rusqlite::Result<()> {
         self.forget();
+        self.stored = StoredGroups::read(begun)?;
         let mut query = begun.prepare("SELECT id, name FROM shown_name")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
@@ -259,7 +339,8 @@ impl HeldMatches {
     /// A group that is known by its id.
     pub(super) fn group(&mut self, rule: i64, id: i64) -> &mut HeldGroup {
         let mark = self.marks.get(&rule).copied().unwrap_or(NOTHING_FORGOTTEN);
-        self.groups.entry(id).or_insert_with(|| HeldGroup::new(rule, id, mark))
+        let stored = &self.stored;
+        self.groups.entry(id).or_insert_with(|| HeldGroup::new(rule, id, mark, stored.may_have(id)))
     }
 }
 

@@ -1,4 +1,5 @@
-//! One group in memory: the pieces that were read, summed up, and those that are being written.
+//! One group in memory: the pieces that were read, summed up, and those that are being written. `group_reading` has what is
+//! read of it, `group_growth` what is added to it.
 
 use std::borrow::Cow;
 
@@ -7,23 +8,15 @@ use rusqlite::Connection;
 use super::{
     group_contents::place_of,
     group_record::{GroupRecord, SHOWN_BROUGHT},
-    held_piece::{
-        ClosedPiece, OpenPiece, PieceGrowth, PieceLane, PieceSpan, StoredPiece, give, stored_bytes,
-    },
-    piece::{GroupValues, PieceEntry, PieceTexts, PieceWriter, ShownPair},
+    held_piece::{ClosedPiece, OpenPiece, StoredPiece, stored_bytes},
+    piece::{GroupValues, PieceEntry, PieceTexts},
     piece_reader::read_piece,
     sorted_map::SortedMap,
 };
 use crate::detect::episodes::TickValue;
 
-/// A piece that has as many bytes is not continued: what a read of it costs is bounded.
-const PIECE_BYTES: usize = 16 << 10;
-/// The same of one that holds both lanes.
-const BOTH_BYTES: usize = 2 << 10;
-/// Seconds of event time in one piece at most: it is removed as a whole.
-pub(super) const PIECE_SECONDS: i64 = 24 * 60 * 60;
-/// Rough sizes in memory, in bytes: of a group, a record, and a tick.
-const GROUP_WEIGHT: usize = 3_000;
+/// Rough sizes in memory, in bytes: of a group of which nothing is known, a record, and a tick.
+const GROUP_WEIGHT: usize = 800;
 const RECORD_WEIGHT: usize = 300;
 const TICK_WEIGHT: usize = 120;
 
@@ -60,13 +53,14 @@ pub(super) struct HeldGroup {
 }
 
 impl HeldGroup {
-    pub(super) fn new(rule: i64, id: i64, mark: i64) -> Self {
+    /// One of which nothing is known but whether it may have pieces in their table.
+    pub(super) fn new(rule: i64, id: i64, mark: i64, may_have_stored: bool) -> Self {
         Self {
             rule,
             id,
             mark,
             values: None,
-            stored: None,
+            stored: if may_have_stored { None } else { Some(Vec::new()) },
             closed: Vec::new(),
             open: Vec::new(),
             texts: Vec::new(),
@@ -149,144 +143,5 @@ impl HeldGroup {
             GroupRecord::of(origin)
         };
         self.records.find_or_insert(place_of(at, record), || (at, record.into()), made)
-    }
-
-    /// Adds a change, in memory and to the piece of its day.
-    pub(super) fn add<'s>(
-        &mut self,
-        entry: PieceEntry<'_>,
-        pairs: impl Iterator<Item = ShownPair<'s>> + Clone,
-        now: i64,
-    ) {
-        let (at, lane, matches) = match &entry {
-            PieceEntry::Match { at, .. } => (*at, PieceLane::Records, 1),
-            PieceEntry::Brought { at, .. } => (*at, PieceLane::Records, 0),
-            PieceEntry::Hit { at, .. } | PieceEntry::Tick { at, .. } => (*at, PieceLane::Ticks, 0),
-        };
-        let place = self.open_piece(lane, at, now);
-        let piece = &mut self.open[place];
-        let place = piece.texts;
-        let texts = &mut self.texts[place];
-        let entry = match entry {
-            PieceEntry::Match { at, record, origin, input, .. } => {
-                let shown = piece.writer.shown(texts, pairs);
-                PieceEntry::Match { at, record, origin, shown, input }
-            }
-            PieceEntry::Brought { at, record, origin, by, .. } => {
-                let shown = piece.writer.shown(texts, pairs);
-                PieceEntry::Brought { at, record, origin, shown, by }
-            }
-            other @ (PieceEntry::Hit { .. } | PieceEntry::Tick { .. }) => other,
-        };
-        piece.writer.add(texts, &entry);
-        piece.span.from = piece.span.from.min(at);
-        piece.span.to = piece.span.to.max(at);
-        piece.span.matches += matches;
-        piece.span.arrived = piece.span.arrived.max(now);
-        self.has_grown = true;
-        self.apply(&entry, place);
-    }
-
-    /// The piece to which changes of this second are added.
-    fn open_piece(&mut self, lane: PieceLane, at: i64, now: i64) -> usize {
-        let day = at.div_euclid(PIECE_SECONDS);
-        let found = self.open.iter().position(|piece| piece.day == day && piece.lane.is_about(lane));
-        let mut is_small = true;
-        if let Some(place) = found {
-            let piece = &self.open[place];
-            let bytes_max = if piece.lane == PieceLane::Both { BOTH_BYTES } else { PIECE_BYTES };
-            if piece.writer.bytes.len() < bytes_max {
-                return place;
-            }
-            let full = self.open.swap_remove(place);
-            self.close(full);
-            is_small = false;
-        }
-        // The group is small until a piece of both lanes is full.
-        is_small &= !self.open.iter().any(|piece| piece.day == day)
-            && !self.closed.iter().any(|piece| (piece.lane, piece.day) == (PieceLane::Both, day));
-        let lane = if is_small { PieceLane::Both } else { lane };
-        let mut texts = PieceTexts::default();
-        let writer = PieceWriter::begin(&mut texts, self.values.get_or_insert_default());
-        self.texts.push(texts);
-        let span = PieceSpan { from: at, to: at, matches: 0, arrived: now };
-        self.open.push(OpenPiece { lane, day, writer, span, texts: self.texts.len() - 1, journaled: 0 });
-        self.open.len() - 1
-    }
-
-    fn close(&mut self, open: OpenPiece) {
-        let OpenPiece { lane, day, writer, span, journaled, .. } = open;
-        self.weight += writer.bytes.len();
-        self.closed.push(ClosedPiece { lane, day, bytes: writer.bytes, span, journaled, is_read: true });
-    }
-
-    /// What has come since the last call.
-    pub(super) fn growth(&mut self, each: &mut dyn FnMut(PieceGrowth<'_>)) {
-        self.has_grown = false;
-        for ClosedPiece { lane, day, bytes, span, journaled, .. } in &mut self.closed {
-            give((*lane, *day), bytes, *span, journaled, each);
-        }
-        for OpenPiece { lane, day, writer, span, journaled, .. } in &mut self.open {
-            give((*lane, *day), &writer.bytes, *span, journaled, each);
-        }
-    }
-
-    /// Takes growth in that another process wrote, or this one in an earlier run.
-    pub(super) fn grow(&mut self, growth: &PieceGrowth<'_>) {
-        let PieceGrowth { lane, day, continues, span, bytes } = growth;
-        let is_same = |piece: &&mut ClosedPiece| (piece.lane, piece.day) == (*lane, *day) && *continues;
-        let last = self.closed.iter_mut().rev().find(is_same);
-        match last {
-            Some(piece) => {
-                piece.bytes.extend_from_slice(bytes);
-                (piece.span, piece.journaled) = (*span, piece.bytes.len());
-            }
-            None => self.closed.push(ClosedPiece {
-                lane: *lane,
-                day: *day,
-                bytes: bytes.to_vec(),
-                span: *span,
-                journaled: bytes.len(),
-                is_read: false,
-            }),
-        }
-        self.weight += bytes.len();
-    }
-
-    /// Moves the pieces that are only in the journal to their table, by `put`, which returns the id of each there. Whether the
-    /// group is of use after that: of one whose pieces were never looked up it is not known which of them it has read.
-    pub(super) fn store(
-        &mut self,
-        put: &mut dyn FnMut(&ClosedPiece) -> rusqlite::Result<i64>,
-    ) -> rusqlite::Result<bool> {
-        while let Some(open) = self.open.pop() {
-            self.close(open);
-        }
-        for piece in std::mem::take(&mut self.closed) {
-            let id = put(&piece)?;
-            self.weight = self.weight.saturating_sub(piece.bytes.len());
-            let ClosedPiece { lane, span: PieceSpan { from, to, .. }, is_read, .. } = piece;
-            self.stored
-                .iter_mut()
-                .for_each(|stored| stored.push(StoredPiece { id, lane, from, to, is_read }));
-        }
-        Ok(self.stored.is_some())
-    }
-
-    /// Forgets all but the pieces that are only in the journal. Whether there are any.
-    pub(super) fn shrink(&mut self) -> bool {
-        let fresh = Self { values: self.values.take(), ..Self::new(self.rule, self.id, self.mark) };
-        let mut before = std::mem::replace(self, fresh);
-        self.is_used = false;
-        while let Some(open) = before.open.pop() {
-            before.close(open);
-        }
-        let mut closed = before.closed;
-        for piece in &mut closed {
-            piece.is_read = false;
-            self.weight += piece.bytes.len();
-        }
-        self.closed = closed;
-        !self.closed.is_empty()
     }
 }

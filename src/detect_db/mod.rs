@@ -9,7 +9,7 @@
 //! | `rejoin` | a correlation that was not in use, and comes back |
 //! | `store` | one transaction: the new matches of a batch, and every change of alerts that follows |
 //! | `matches`, `groups` | its first half: matches, and what correlations see of them, by group and second |
-//! | `held`, `held_group`, `group_reading`, `group_record`, `held_piece`, `sorted_map` | where that is kept: groups in memory, a journal, and pieces of each group |
+//! | `held`, `held_group`, `group_reading`, `group_growth`, `group_record`, `held_piece`, `sorted_map`, `stored_groups` | where that is kept: groups in memory, a journal, and pieces of each group |
 //! | `piece`, `piece_reader` | a piece in few bytes |
 //! | `group_contents`, `group_ticks` | what is known of it, and what windows read of it |
 //! | `correlate`, `chain` | its second half: the episodes of each group that changed, and the hits that other correlations use |
@@ -45,6 +45,7 @@ mod fields;
 mod flood;
 mod forget;
 mod group_contents;
+mod group_growth;
 mod group_reading;
 mod group_record;
 mod group_ticks;
@@ -76,6 +77,7 @@ mod single;
 mod sorted_map;
 mod spaces;
 mod store;
+mod stored_groups;
 mod thread;
 mod trial;
 mod undelivered;
@@ -141,6 +143,12 @@ impl DetectDb {
     /// What cases need, which are in the same file: the connection, what alerts do that they close, and what its errors name.
     pub(crate) fn parts(&mut self) -> (&mut Connection, &outbox::ActionOutbox, &Path) {
         (&mut self.connection, &self.outbox, &self.path)
+    }
+
+    /// Limits what groups of matches take in memory between two batches, in bytes as they estimate it: 32 MiB by default. The
+    /// journal takes an eighth of that.
+    pub fn limit_memory(&mut self, bytes: usize) {
+        self.held.limits = held::HeldLimits::of(bytes);
     }
 
     /// How many rows were read for correlations since it was opened: the measure of their cost.

@@ -70,8 +70,8 @@ impl PieceTexts {
 
     fn reserve(&mut self) {
         self.texts.reserve(128);
-        self.ends.reserve(12);
-        self.pairs.reserve(12);
+        self.ends.reserve_exact(8);
+        self.pairs.reserve_exact(8);
     }
 
     /// Adds a text, and returns its place.
@@ -146,7 +146,7 @@ impl PieceWriter {
         let mut writer = Self::default();
         // Room for what most pieces get.
         writer.bytes.reserve(256);
-        writer.known.few.reserve(16);
+        writer.known.few.reserve_exact(8);
         texts.reserve();
         put(&mut writer.bytes, values.len() as u64);
         for value in values {

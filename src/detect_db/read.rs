@@ -153,7 +153,7 @@ impl DetectDb {
 
     /// When the newest match arrived.
     pub fn newest_arrival(&self) -> Result<Option<i64>, SinkError> {
-        let sql = "SELECT max(arrived) FROM (SELECT max(arrived) AS arrived FROM piece UNION ALL
+        let sql = "SELECT max(arrived) FROM (SELECT nullif(value, 0) AS arrived FROM counter WHERE name = 'arrived' UNION ALL
                    SELECT arrived FROM (SELECT arrived FROM journal ORDER BY id DESC LIMIT 1) UNION ALL
                    SELECT created_at FROM (SELECT created_at FROM alert ORDER BY id DESC LIMIT 1))";
         let newest = self.connection.query_row(sql, [], |row| row.get(0));

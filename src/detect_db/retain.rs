@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use super::{
     DetectDb,
     forget::{CHUNK_ALERTS, ForgettingChain},
-    held_group::PIECE_SECONDS,
+    group_growth::PIECE_SECONDS,
     mark::NOTHING_FORGOTTEN,
     matches::TALLY_SECONDS,
     undelivered::UNDELIVERED_FACTOR,

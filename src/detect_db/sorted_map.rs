@@ -48,6 +48,10 @@ impl<K: Ord, V> SortedMap<K, V> {
                     false => few.binary_search_by(|(known, _)| place(known)),
                 };
                 let at = found.unwrap_or_else(|at| {
+                    if few.is_empty() {
+                        // Most groups have one entry.
+                        few.reserve_exact(1);
+                    }
                     few.insert(at, (key(), value()));
                     at
                 });

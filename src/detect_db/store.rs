@@ -122,7 +122,7 @@ impl DetectDb {
             let sql = "UPDATE counter SET value = ?1 WHERE name = 'change'";
             begun.prepare_cached(sql)?.execute([last])?;
         }
-        let number = self.held.finish(&begun, &grown, now)?;
+        let number = self.held.finish(&begun, &grown, self.rows_read.get(), now)?;
         begun.commit()?;
         self.held.committed(number);
         if put > 0 {

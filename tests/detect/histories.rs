@@ -43,6 +43,9 @@ fn delivered(rules: &[Rule], events: &[Event], order: Order, rng: &mut StdRng) -
         Order::Shuffled => events.shuffle(rng),
     }
     let mut alerts = Alerts::new(rules.to_vec());
+    if rng.random_ratio(1, 2) {
+        alerts.limit_memory(rng.random_range(1_000..60_000));
+    }
     let mut rest = &events[..];
     while !rest.is_empty() {
         let (batch, later) = rest.split_at(rng.random_range(1..=rest.len().min(12)));

@@ -38,13 +38,15 @@ struct Alerts {
     rules: Arc<[Rule]>,
     db: DetectDb,
     now: i64,
+    /// What groups take in memory at most, if it is not what they take by default.
+    memory: Option<usize>,
 }
 
 impl Alerts {
     fn new(rules: Vec<Rule>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let db = DetectDb::open(&dir.path().join("detect.db"), 0).unwrap();
-        let mut alerts = Self { dir, rules: rules.into(), db, now: LONG_AGO };
+        let mut alerts = Self { dir, rules: rules.into(), db, now: LONG_AGO, memory: None };
         alerts.db.adopt(alerts.rules.clone(), alerts.now).unwrap();
         alerts
     }
@@ -56,7 +58,14 @@ impl Alerts {
     /// Opens the database again, as a restart does.
     fn reopen(&mut self) {
         self.db = DetectDb::open(&self.path(), 0).unwrap();
+        self.memory.iter().for_each(|bytes| self.db.limit_memory(*bytes));
         self.db.adopt(self.rules.clone(), self.now).unwrap();
+    }
+
+    /// Leaves groups so little memory that they are forgotten and read again all the time.
+    fn limit_memory(&mut self, bytes: usize) {
+        self.memory = Some(bytes);
+        self.db.limit_memory(bytes);
     }
 
     fn deliver(&mut self, matches: &[Match]) {

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A good size of a batch in bytes of records: one transaction, however few of them match.
-const BATCH_BYTES: usize = 5 << 19;
+const BATCH_BYTES: usize = 1 << 22;
 
 /// The sink. Opens the database at the first check or write, and again after a failure.
 pub struct DetectSink {
