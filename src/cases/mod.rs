@@ -35,7 +35,7 @@ pub use self::{
         Assignee, Case, CaseConnector, CaseOwner, CasePerson, CaseSettings, CaseSeverity, CaseStamp,
         CaseStatus, CustomFieldKind, CustomFieldValue,
     },
-    push::{CasePush, PushConnector},
+    push::{CasePush, CasePushed, PushConnector},
     store::{
         AttachmentPage, CaseConfiguration, CaseCounts, CaseFile, CaseFilter, CaseOutboxCounts, CasePage,
         CaseSending, CaseSort, CaseStore, CaseTemplate, CaseTitle, CaseToSend, CaseTotals, ClosureType,

@@ -1,5 +1,7 @@
 //! A case as another system gets it by a connector, and what it is called there.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{AttachedContent, Case, CaseError};
@@ -20,6 +22,15 @@ pub struct PushConnector<'a> {
     pub type_id: &'a str,
 }
 
+/// What is known of a case in the system of one connector, whatever it was sent with since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CasePushed {
+    /// What it is called there.
+    pub external_id: String,
+    /// The ids of the attachments that were sent with it.
+    pub attachments: BTreeSet<String>,
+}
+
 /// What is sent of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CasePush {
@@ -37,10 +48,14 @@ impl CasePush {
     /// # Errors
     ///
     /// [`CaseError::Invalid`] if its type knows no cases.
-    pub fn of(case: &Case, connector: PushConnector<'_>) -> Result<Self, CaseError> {
+    pub fn of(
+        case: &Case,
+        connector: PushConnector<'_>,
+        before: Option<&CasePushed>,
+    ) -> Result<Self, CaseError> {
         let (params, key) = match connector.type_id {
             // The connector looks for an incident with this key before it makes one: an earlier attempt may have made it.
-            ".servicenow" => (incident(case, connector), case.id.clone()),
+            ".servicenow" => (incident(case, connector, before), case.id.clone()),
             ".webhook" => {
                 let body = json!({ "body": json!(case).to_string() });
                 (body, format!("{}:{}", case.id, case.version))
@@ -58,7 +73,7 @@ impl CasePush {
         };
         // Comments that one run does not take are sent with the next.
         let unsent: Vec<&String> = match connector.type_id {
-            ".servicenow" => new_comments(case, connector).skip(COMMENTS_MAX).map(|(id, _)| id).collect(),
+            ".servicenow" => new_comments(case, before).skip(COMMENTS_MAX).map(|(id, _)| id).collect(),
             _ => Vec::new(),
         };
         let all = case.comments.iter().flatten().map(|one| &one.id);
@@ -79,7 +94,7 @@ impl CasePush {
 }
 
 /// An incident, with the id that it has there, and its comments.
-fn incident(case: &Case, connector: PushConnector<'_>) -> Value {
+fn incident(case: &Case, connector: PushConnector<'_>, before: Option<&CasePushed>) -> Value {
     let mut incident = json!({ "short_description": case.title, "description": case.description });
     if case.connector.id == connector.id {
         for name in INCIDENT_FIELDS {
@@ -88,29 +103,24 @@ fn incident(case: &Case, connector: PushConnector<'_>) -> Value {
             }
         }
     }
-    if let Some(id) = known(case, connector).and_then(|sent| sent["external_id"].as_str()) {
+    if let Some(id) = before.map(|before| &before.external_id) {
         incident["externalId"] = json!(id);
     }
-    let comments: Vec<Value> = new_comments(case, connector)
+    let comments: Vec<Value> = new_comments(case, before)
         .take(COMMENTS_MAX)
         .map(|(id, comment)| json!({ "commentId": id, "comment": comment }))
         .collect();
     json!({ "subAction": "pushToService", "subActionParams": { "incident": incident, "comments": comments } })
 }
 
-/// What the case is called there, if it was sent with this connector.
-fn known<'a>(case: &'a Case, connector: PushConnector<'_>) -> Option<&'a Value> {
-    case.external_service.as_ref().filter(|sent| sent["connector_id"].as_str() == Some(connector.id))
-}
-
 /// The comments that are not there: their ids, and what they say.
 fn new_comments<'a>(
     case: &'a Case,
-    connector: PushConnector<'_>,
+    before: Option<&'a CasePushed>,
 ) -> impl Iterator<Item = (&'a String, &'a String)> {
-    let is_new = known(case, connector).is_none();
+    let is_new = move |id: &String| before.is_none_or(|before| !before.attachments.contains(id));
     case.comments.iter().flatten().filter_map(move |one| match &one.content {
-        AttachedContent::Comment { comment } if is_new || one.pushed_at.is_none() => Some((&one.id, comment)),
+        AttachedContent::Comment { comment } if is_new(&one.id) => Some((&one.id, comment)),
         AttachedContent::Comment { .. } | AttachedContent::Alerts { .. } | AttachedContent::File { .. } => {
             None
         }
@@ -144,7 +154,7 @@ mod tests {
             "incident": { "short_description": "t", "description": "d" },
             "comments": [{ "commentId": comment, "comment": "first" }],
         } });
-        let push = CasePush::of(&case, sn).unwrap();
+        let push = CasePush::of(&case, sn, None).unwrap();
         assert_eq!((Value::Object(push.params), &push.key), (expected, &id));
         assert_eq!(push.attachments, [comment]);
         let external =
@@ -156,18 +166,26 @@ mod tests {
         let own = CaseConnector { id: "sn".into(), name: "n".into(), kind: ".servicenow".into(), fields };
         let change = CaseChange { connector: Some(own), ..CaseChange::default() };
         cases.change(&id, &change, stamp).unwrap();
-        let again = CasePush::of(&cases.get(&id).unwrap(), sn).unwrap().params;
+        // It was sent elsewhere meanwhile, with a comment of its own.
+        let hook = connector("w", ".webhook");
+        let case = cases.comment(&id, "last", stamp).unwrap();
+        let push = CasePush::of(&case, hook, None).unwrap();
+        let external = CasePush::external(&case, hook, &Value::Null);
+        cases.pushed(&id, &external, &push.attachments, stamp).unwrap();
+        let before = cases.pushed_with(&id, "sn").unwrap();
+        let again = CasePush::of(&cases.get(&id).unwrap(), sn, before.as_ref()).unwrap().params;
         let sent = &again["subActionParams"]["incident"];
         assert_eq!((&sent["externalId"], &sent["urgency"]), (&json!("abc"), &json!("1")));
         assert!(sent.get("unheard_of").is_none() && sent.get("impact").is_none());
         let comments = &again["subActionParams"]["comments"];
-        assert_eq!(comments.as_array().map(Vec::len), Some(1), "a comment is sent once");
-        assert_eq!(comments[0]["comment"], "meanwhile");
+        let texts: Vec<&Value> = comments.as_array().unwrap().iter().map(|one| &one["comment"]).collect();
+        assert_eq!(texts, ["meanwhile", "last"], "a comment is sent once to each");
         let elsewhere = connector("sn2", ".servicenow");
-        let elsewhere = CasePush::of(&cases.get(&id).unwrap(), elsewhere).unwrap().params;
+        assert_eq!(cases.pushed_with(&id, elsewhere.id).unwrap(), None);
+        let elsewhere = CasePush::of(&cases.get(&id).unwrap(), elsewhere, None).unwrap().params;
         let sent = &elsewhere["subActionParams"];
         assert!(sent["incident"].get("externalId").is_none());
-        assert_eq!(sent["comments"].as_array().map(Vec::len), Some(2), "another system has no comments yet");
+        assert_eq!(sent["comments"].as_array().map(Vec::len), Some(3), "another system has no comments yet");
     }
 
     #[test]
@@ -178,9 +196,9 @@ mod tests {
         let new = NewCase { title: "t".into(), description: "d".into(), ..NewCase::default() };
         let stamp = CaseStamp { by: &person, now: 1_790_000_000 };
         let case = db.cases(DEFAULT_SPACE).create(&new, stamp).unwrap();
-        assert!(CasePush::of(&case, connector("i", ".index")).is_err());
+        assert!(CasePush::of(&case, connector("i", ".index"), None).is_err());
         let hook = connector("w", ".webhook");
-        let push = CasePush::of(&case, hook).unwrap();
+        let push = CasePush::of(&case, hook, None).unwrap();
         let body: Value = serde_json::from_str(push.params["body"].as_str().unwrap()).unwrap();
         assert_eq!(body["id"], json!(case.id));
         assert_eq!(CasePush::external(&case, hook, &json!("its body"))["external_id"], json!(case.id));

@@ -33,9 +33,13 @@ pub async fn push_case(
     let (id, name) = (found.id.to_string(), found.name);
     let with = PushConnector { id: &id, name: &name, type_id: &found.type_id };
     let database = connectors.database();
-    let (of, named) = (space.to_owned(), case.to_owned());
-    let case = database.run(move |db| db.cases(&of).get(&named)).await?;
-    let CasePush { params, key, attachments } = CasePush::of(&case, with)?;
+    let (of, named, by) = (space.to_owned(), case.to_owned(), id.clone());
+    let read = database.run(move |db| {
+        let mut cases = db.cases(&of);
+        Ok::<_, CaseError>((cases.get(&named)?, cases.pushed_with(&named, &by)?))
+    });
+    let (case, before) = read.await?;
+    let CasePush { params, key, attachments } = CasePush::of(&case, with, before.as_ref())?;
     let answer = match connectors.run(space, connector, params, caller, Some(&key)).await? {
         Ok(RunOutput::Data { data, .. }) => data,
         Ok(RunOutput::Nothing | RunOutput::Stream { .. }) => serde_json::Value::Null,

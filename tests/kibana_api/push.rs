@@ -130,6 +130,27 @@ fn an_incident_whose_answer_was_lost_is_found_again() {
 }
 
 #[test]
+fn each_connector_knows_the_case_by_its_own_id_and_gets_each_comment_once() {
+    let (instance, receiver) = (Instance::start(), Fake::plain(|_| Reply::status(200)));
+    let api = api(instance.server.url(), receiver.url());
+    let id = created(&api, "t")["id"].as_str().unwrap().to_owned();
+    comment(&api, &id, "first");
+    comment(&api, &id, "second");
+    // It looks for the incident, makes and reads it, adds a comment, reads it, and cannot add the next one.
+    let steps = (0..5).map(|_| Fate::Arrives.into()).chain([Reply::status(503).into()]);
+    instance.server.script(steps);
+    assert_eq!(push(&api, &id, "sn").0, 424);
+    assert_eq!(push(&api, &id, "sn").0, 200);
+    comment(&api, &id, "third");
+    assert_eq!(push(&api, &id, "hook").0, 200);
+    let (status, case) = push(&api, &id, "sn");
+    assert_eq!((status, &case["external_service"]["connector_id"]), (200, &json!("sn")), "{case}");
+    let incidents = instance.incidents();
+    assert_eq!(incidents.len(), 1);
+    assert_eq!(incidents[0]["work_notes"], json!(["first", "second", "third"]));
+}
+
+#[test]
 fn a_receiver_of_webhooks_gets_the_case_and_knows_it_by_its_id() {
     let receiver = Fake::plain(|_| Reply::status(200));
     let api = api(NOBODY, receiver.url());

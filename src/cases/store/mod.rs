@@ -9,6 +9,7 @@
 //! | `attach`, `attached`, `edit`, `files` | what is attached to them |
 //! | `find`, `search`, `lists` | which cases there are |
 //! | `history` | what was done to them |
+//! | `pushed` | where they were sent with connectors |
 //! | `outbox` | which of them are to be sent elsewhere, and what of them is there |
 //! | `target` | where that is, and where it was before |
 //! | `sending` | what is shown of that, and what was given up is sent again |
@@ -26,6 +27,7 @@ mod follow;
 mod history;
 mod lists;
 mod outbox;
+mod pushed;
 mod remove;
 mod row;
 mod search;

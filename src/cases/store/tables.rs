@@ -58,6 +58,11 @@ CREATE TABLE case_sent (
     case_id INTEGER NOT NULL, remote TEXT NOT NULL, item TEXT NOT NULL, content TEXT, at INTEGER, refused INTEGER, why TEXT,
     PRIMARY KEY (case_id, remote, item)
 ) WITHOUT ROWID;
+CREATE TABLE case_pushed (
+    case_id INTEGER NOT NULL, connector TEXT NOT NULL, external_id TEXT NOT NULL, attachments TEXT NOT NULL,
+    PRIMARY KEY (case_id, connector)
+) WITHOUT ROWID;
+CREATE TRIGGER case_pushed_removed AFTER DELETE ON cases BEGIN DELETE FROM case_pushed WHERE case_id = old.id; END;
 CREATE TABLE case_target (space TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE case_elsewhere (
     case_id INTEGER NOT NULL, target TEXT NOT NULL, remote TEXT NOT NULL, fields TEXT, PRIMARY KEY (case_id, target)

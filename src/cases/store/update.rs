@@ -4,10 +4,7 @@ use rusqlite::params;
 use serde_json::{Value, json};
 
 use super::{CaseStore, CaseTurn, json as kept};
-use crate::{
-    cases::{Case, CaseChange, CaseError, CaseStamp, CaseStatus, error::CaseFault, limits},
-    tables::format_utc,
-};
+use crate::cases::{Case, CaseChange, CaseError, CaseStamp, CaseStatus, error::CaseFault, limits};
 
 /// A change of one case that somebody has seen with this version.
 #[derive(Clone, Debug, PartialEq)]
@@ -201,38 +198,4 @@ fn set<T: Clone>(member: &mut T, new: Option<&T>) {
 
 fn items(list: &Value) -> &[Value] {
     list.as_array().map_or(&[], Vec::as_slice)
-}
-
-impl CaseStore<'_> {
-    /// Keeps that a case was sent to a service, with these of its attachments: with which connector, and what it is called
-    /// there. A configuration may close it with that.
-    pub fn pushed(
-        &mut self,
-        id: &str,
-        external: &Value,
-        attachments: &[String],
-        stamp: CaseStamp<'_>,
-    ) -> Result<Case, CaseError> {
-        limits::json("external service", external)?;
-        self.turn(|turn| {
-            let (row, case) = turn.case(id)?;
-            let mut external = external.clone();
-            external["pushed_at"] = json!(format_utc(stamp.now));
-            external["pushed_by"] = json!(stamp.by);
-            turn.set_external(row, &external)?;
-            let sql = "UPDATE case_attachment SET pushed_at = ?2, pushed_by = ?3 WHERE case_id = ?1 AND uid = ?4 AND pushed_at IS NULL";
-            let mut push = turn.begun.prepare_cached(sql)?;
-            for attachment in attachments {
-                push.execute(params![row, stamp.now, kept(stamp.by), attachment])?;
-            }
-            turn.touch(row, stamp)?;
-            let payload = json!({ "externalService": external });
-            turn.record(row, stamp, "pushed", "push_to_service", &payload, None)?;
-            if turn.closes_when_pushed(case.owner)? {
-                let status = Some(CaseStatus::Closed);
-                turn.change(id, &CaseChange { status, ..CaseChange::default() }, stamp)?;
-            }
-            turn.whole_case(id)
-        })
-    }
 }
