@@ -31,6 +31,7 @@ mod other_types;
 pub mod outgoing;
 mod pagerduty;
 mod param_language;
+mod progress;
 mod recorded;
 mod registry;
 mod response;
@@ -50,6 +51,7 @@ pub use self::{
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     error::ConnectorError,
     param_language::{ParamLanguage, each_text},
+    progress::RunProgress,
     recorded::BegunRun,
     registry::{
         ConnectorChange, ListedConnector, ListedType, NewConnector, PreconfiguredProblem, ReadyConnector,

@@ -11,6 +11,7 @@ use super::{
     connector::{Connector, ConnectorSecrets},
     index::IndexTarget,
     outgoing::Outgoing,
+    progress::RunProgress,
 };
 
 /// Who runs a connector.
@@ -38,6 +39,8 @@ pub struct RunContext<'a> {
     pub caller: &'a Caller,
     /// The same for each attempt of one run: receivers that know it do the work once.
     pub idempotency_key: Option<&'a str>,
+    /// What attempts of it have done.
+    pub progress: &'a RunProgress,
     /// The time.
     pub now: DateTime<Utc>,
     /// Requests to other systems.

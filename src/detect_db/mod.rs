@@ -68,6 +68,7 @@ mod rejoin;
 mod retain;
 mod rules;
 mod run_delivery;
+mod run_parts;
 mod run_usage;
 mod runs;
 mod schema;
@@ -106,6 +107,7 @@ pub use self::{
     retain::{AlertLimits, Forgotten},
     rules::level_name,
     run_delivery::DueRun,
+    run_parts::KeyedRun,
     run_usage::{UsageBy, UsageRow},
     runs::{CallerKind, ConnectorRunOutcome, RunRecord, RunSent},
     secrets::{Seal, SealedSecret, StoreSecretError},

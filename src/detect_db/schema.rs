@@ -3,8 +3,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
-    advice, api_keys, connectors, delivery, fields, flood, held, kept, matches, notice, outbox, runs,
-    secrets, spaces,
+    advice, api_keys, connectors, delivery, fields, flood, held, kept, matches, notice, outbox, run_parts,
+    runs, secrets, spaces,
 };
 use crate::cases;
 
@@ -87,6 +87,7 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<()
         api_keys::TABLES,
         cases::TABLES,
         runs::TABLES,
+        run_parts::TABLES,
         connectors::TABLES,
         secrets::TABLES,
     ];

@@ -108,6 +108,68 @@ async fn one_recipient_who_is_refused_does_not_keep_the_message_from_the_others(
     assert_eq!(server.messages().len(), 1);
 }
 
+const LATER: Answer = Answer::Says("451 4.7.1 <ada@example.com> later\r\n");
+
+/// The recipients of all attempts, in their order.
+fn recipients(server: &Smtp) -> Vec<String> {
+    let commands = server.commands().into_iter();
+    commands.filter_map(|command| Some(command.strip_prefix("RCPT TO:")?.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn a_recipient_who_is_refused_for_a_while_is_tried_again_alone() {
+    let server = Smtp::start(Encryption::None);
+    server.answer_first("RCPT TO:<ada", LATER, 1);
+    let sent = made(".email", config(&server), &SECRETS).run(message()).await.unwrap();
+    assert_eq!(
+        (&sent["accepted"], &sent["rejected"]),
+        (&json!(["bob@example.com", "ada@example.com"]), &json!([]))
+    );
+    assert_eq!(recipients(&server), ["<ada@example.com>", "<bob@example.com>", "<ada@example.com>"]);
+    let server = Smtp::start(Encryption::None);
+    server.answer("RCPT TO:<ada", LATER);
+    let sent = made(".email", config(&server), &SECRETS).run(message()).await.unwrap();
+    assert_eq!(sent["rejected"], json!(["ada@example.com"]), "and named if that does not help");
+    assert_eq!((server.messages().len(), recipients(&server).len()), (1, 3));
+}
+
+#[tokio::test]
+async fn an_attempt_sends_nothing_to_those_who_have_the_message() {
+    let server = Smtp::start(Encryption::None);
+    server.answer_first("RCPT TO:<ada", LATER, 2);
+    let connector = made(".email", config(&server), &SECRETS);
+    for begins in ["1 of 2 recipients", "1 of 2 recipients"] {
+        let failed = connector.attempt(message(), Some("alert:mail")).await.unwrap_err();
+        let said = failed.service_message.unwrap();
+        assert_eq!((failed.retry, said.starts_with(begins)), (Retry::Yes, true), "{said}");
+        assert!(said.ends_with("451 4.7.1 <[address]> later"), "{said}");
+    }
+    let sent = connector.attempt(message(), Some("alert:mail")).await.unwrap();
+    assert_eq!(
+        (&sent["accepted"], &sent["rejected"]),
+        (&json!(["bob@example.com", "ada@example.com"]), &json!([]))
+    );
+    assert_eq!(server.messages().len(), 2);
+    assert_eq!(recipients(&server)[1..], ["<bob@example.com>", "<ada@example.com>", "<ada@example.com>"]);
+    connector.attempt(message(), Some("another:mail")).await.unwrap();
+    assert_eq!(recipients(&server).len(), 6, "another run has both");
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_left_with_refusals_for_good_names_them_and_is_done() {
+    let server = Smtp::start(Encryption::None);
+    server.answer_first("RCPT TO:<ada", LATER, 1);
+    let connector = made(".email", config(&server), &SECRETS);
+    connector.attempt(message(), Some("alert:mail")).await.unwrap_err();
+    server.answer("RCPT TO:<ada", Answer::Says("550 5.1.1 unknown\r\n"));
+    let sent = connector.attempt(message(), Some("alert:mail")).await.unwrap();
+    assert_eq!(
+        (&sent["accepted"], &sent["rejected"]),
+        (&json!(["bob@example.com"]), &json!(["ada@example.com"]))
+    );
+    assert_eq!(server.messages().len(), 1);
+}
+
 #[tokio::test]
 async fn a_message_that_was_accepted_is_delivered_however_the_goodbye_is() {
     for answer in [Answer::Hangs, Answer::Cuts, Answer::Says("421 no\r\n")] {

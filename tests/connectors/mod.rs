@@ -11,14 +11,18 @@ mod slack;
 mod smtp;
 mod webhook;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use ccfd::{
     config::{AllowedHosts, Environment, OutgoingSettings},
     connectors::{
         Caller, Connector, ConnectorId, ConnectorSecrets, ConnectorType, RunContext, RunFailure, RunOutput,
-        connector_type,
+        RunProgress, connector_type,
         index::{IndexFailure, IndexTarget, IndexWrite},
         outgoing::Outgoing,
     },
@@ -38,6 +42,8 @@ struct Made {
     connector: Connector,
     secrets: ConnectorSecrets,
     outgoing: Outgoing,
+    /// By the key of each run.
+    progress: Mutex<BTreeMap<String, Arc<RunProgress>>>,
 }
 
 /// A connector that may reach this machine.
@@ -67,7 +73,7 @@ fn made_with(
         is_preconfigured: false,
         is_missing_secrets: false,
     };
-    Ok(Made { kind, connector, secrets, outgoing })
+    Ok(Made { kind, connector, secrets, outgoing, progress: Mutex::default() })
 }
 
 /// What may reach this machine and nothing else.
@@ -89,6 +95,16 @@ impl Made {
     async fn attempt(&self, params: Value, key: Option<&str>) -> Result<Value, RunFailure> {
         let params = object(params);
         self.kind.check_params(&params).unwrap();
+        let progress = match key {
+            Some(key) => self
+                .progress
+                .lock()
+                .unwrap()
+                .entry(key.to_owned())
+                .or_insert_with(|| Arc::new(RunProgress::forgotten()))
+                .clone(),
+            None => Arc::new(RunProgress::forgotten()),
+        };
         let run = RunContext {
             connector: &self.connector,
             secrets: &self.secrets,
@@ -96,6 +112,7 @@ impl Made {
             space: "default",
             caller: &Caller::Operator("test".to_owned()),
             idempotency_key: key,
+            progress: &progress,
             now: now(),
             outgoing: &self.outgoing,
             index: &NoIndex,

@@ -194,6 +194,25 @@ async fn an_attempt_whose_answer_was_lost_makes_no_second_incident() {
 }
 
 #[tokio::test]
+async fn an_attempt_adds_no_comment_that_an_earlier_one_has_added() {
+    let instance = Instance::start();
+    let connector = instance.connector();
+    let mut params = push(json!({ "short_description": "s" }));
+    let comment = |text: &str| json!({ "commentId": text, "comment": text });
+    params["subActionParams"]["comments"] = json!([comment("first"), comment("second"), comment("third")]);
+    // It looks for the incident, makes and reads it, adds a comment, reads it, and cannot add the next one.
+    let steps = (0..5).map(|_| Step::from(Fate::Arrives)).chain([Reply::status(503).into()]);
+    instance.server.script(steps);
+    let failed = connector.attempt(params.clone(), Some("alert^1")).await.unwrap_err();
+    assert_eq!((failed.retry, &instance.incidents()[0]["work_notes"]), (Retry::Yes, &json!(["first"])));
+    let pushed = connector.attempt(params, Some("alert^1")).await.unwrap();
+    let incidents = instance.incidents();
+    assert_eq!(incidents.len(), 1);
+    assert_eq!(incidents[0]["work_notes"], json!(["first", "second", "third"]));
+    assert_eq!(pushed["comments"].as_array().map(Vec::len), Some(3), "{pushed}");
+}
+
+#[tokio::test]
 async fn elastics_application_gets_prefixed_fields() {
     let instance = Instance::start();
     let config = json!({ "apiUrl": instance.server.url(), "usesTableApi": false });

@@ -37,6 +37,8 @@ pub enum Encryption {
 struct State {
     /// By how a command begins; `""` is the greeting, `"."` the end of a message.
     answers: Vec<(&'static str, Answer)>,
+    /// The same, for the next so many.
+    first_answers: Vec<(&'static str, Answer, usize)>,
     commands: Vec<String>,
     messages: Vec<String>,
 }
@@ -67,6 +69,11 @@ impl Smtp {
     /// From now on answers commands that begin so like this.
     pub fn answer(&self, command: &'static str, answer: Answer) {
         self.state.lock().unwrap().answers.insert(0, (command, answer));
+    }
+
+    /// Answers the next so many commands that begin so like this.
+    pub fn answer_first(&self, command: &'static str, answer: Answer, times: usize) {
+        self.state.lock().unwrap().first_answers.push((command, answer, times));
     }
 
     /// Every command, and a line for the encryption: `--encrypted--`.
@@ -158,11 +165,19 @@ async fn say<S>(stream: &mut BufReader<S>, state: &Mutex<State>, command: &str, 
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let is_asked = |(begin, _): &&(&str, Answer)| match *begin {
-        "" | "." => *begin == command,
+    let is_asked = |begin: &str| match begin {
+        "" | "." => begin == command,
         begin => command.starts_with(begin),
     };
-    let answer = state.lock().unwrap().answers.iter().find(is_asked).map(|(_, answer)| *answer);
+    let answer = {
+        let mut state = state.lock().unwrap();
+        let first = state.first_answers.iter_mut().find(|(begin, _, left)| *left > 0 && is_asked(begin));
+        let first = first.map(|(_, answer, left)| {
+            *left -= 1;
+            *answer
+        });
+        first.or_else(|| state.answers.iter().find(|(begin, _)| is_asked(begin)).map(|(_, answer)| *answer))
+    };
     let text = match answer {
         None => usual,
         Some(Answer::Says(text)) => text,

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ccfd::{
     connectors::{
-        Caller, Connector, ConnectorId, ConnectorSecrets, RunContext, RunFailure, RunOutput, StreamEnd,
-        TokenUsage, connector_type,
+        Caller, Connector, ConnectorId, ConnectorSecrets, RunContext, RunFailure, RunOutput, RunProgress,
+        StreamEnd, TokenUsage, connector_type,
         index::{IndexFailure, IndexTarget, IndexWrite},
         outgoing::Outgoing,
     },
@@ -89,6 +89,7 @@ impl Advisor {
             space: "default",
             caller: &Caller::Operator("ann".to_owned()),
             idempotency_key: None,
+            progress: &RunProgress::forgotten(),
             now: DateTime::UNIX_EPOCH,
             outgoing: &self.outgoing,
             index: &NoIndex,

@@ -13,14 +13,15 @@ use lettre::{
     },
 };
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
-use tokio::time::timeout;
+use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use super::{
     super::{
         outgoing::OutgoingError,
         run::{ErrorSource, Retry, RunContext, RunFailure, RunOutput},
         said::Hidden,
+        stable_id::hash_hex,
     },
     config::EmailConfig,
     connection,
@@ -31,8 +32,10 @@ use super::{
 
 /// How long the server may take to say goodbye, after it has accepted the message.
 const QUIT_WAIT: Duration = Duration::from_secs(1);
+/// What part of the longest response passes before refused recipients are tried again: 6 s of a minute.
+const AGAIN_AFTER: u32 = 10;
 
-/// Sends one message.
+/// Sends one message, and to recipients that are refused for a while once more.
 pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
     let unusable = |why| RunFailure::thrown(why, ErrorSource::User);
     let config = EmailConfig::read(&run.connector.config).map_err(unusable)?;
@@ -44,21 +47,49 @@ pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
     let recipients: Vec<Address> = params.recipients().map(|mailbox| mailbox.email.clone()).collect();
     let composed = compose(&config, params, run.idempotency_key, run.now).map_err(unusable)?;
     let hidden = hidden(&run, &config, &recipients);
-    let within = run.outgoing.response_timeout();
-    let late = |_| Undelivered::from(OutgoingError::TimedOut(within));
-    let sending = deliver(&run, &config, &composed, &recipients);
-    match timeout(within, sending).await.map_err(late).and_then(|sent| sent) {
-        Ok(delivered) => {
-            let shown = delivered.shown(&config, &composed, &hidden);
-            let mut dialogue = delivered.dialogue;
-            _ = timeout(QUIT_WAIT, dialogue.quit()).await;
-            Ok(RunOutput::data(shown))
-        }
-        Err(why) => {
-            let said = hidden.said(&why.to_string());
-            Err(RunFailure::returned("error sending email", Some(said), why.retry()))
-        }
+    let failed =
+        |why: String, retry| RunFailure::returned("error sending email", Some(hidden.said(&why)), retry);
+    // Those have the message: the server has taken it for them at an earlier attempt.
+    let done = run.progress.done().await?;
+    let (before, left): (Vec<Address>, Vec<Address>) =
+        recipients.iter().cloned().partition(|address| done.contains(&part(address)));
+    let sender = EmailSender { run: &run, config: &config, composed: &composed };
+    let mut sent = match left.is_empty() {
+        true => SentEmail::default(),
+        false => sender.send(&left).await.map_err(|why| failed(why.to_string(), why.retry()))?,
+    };
+    if run.idempotency_key.is_none() && !sent.accepted.is_empty() {
+        sender.send_again(&mut sent).await;
     }
+    if before.is_empty() && sent.accepted.is_empty() {
+        let why = sent.passing().next().or(sent.refused.first());
+        let (text, retry) =
+            why.map_or((String::new(), Retry::No), |refused| (refused.why.to_string(), refused.why.retry()));
+        return Err(failed(text, retry));
+    }
+    // A run with a key is attempted again, for these alone.
+    if let Some(first) = sent.passing().next().filter(|_| run.idempotency_key.is_some()) {
+        let (count, all, reply) = (sent.passing().count(), recipients.len(), first.why.reply());
+        run.progress.note(sent.accepted.iter().map(part)).await;
+        let why =
+            format!("{count} of {all} recipients are refused for a while, and the others have it: {reply}");
+        return Err(failed(why, Retry::Yes));
+    }
+    let texts = |addresses: &mut dyn Iterator<Item = &Address>| -> Vec<String> {
+        addresses.map(ToString::to_string).collect()
+    };
+    let accepted = texts(&mut before.iter().chain(&sent.accepted));
+    // As Kibana's mailer returns it.
+    Ok(RunOutput::data(json!({
+        "envelope": { "from": config.from.email.to_string(), "to": accepted },
+        "accepted": accepted, "rejected": texts(&mut sent.refused.iter().map(|refused| &refused.address)),
+        "response": hidden.said(&sent.response), "messageId": composed.id,
+    })))
+}
+
+/// Names a recipient without an address.
+fn part(address: &Address) -> String {
+    format!("recipient {}", hash_hex(address.to_string().as_bytes()))
 }
 
 /// Servers repeat addresses in their errors, and some what they could not authenticate.
@@ -71,77 +102,109 @@ fn hidden(run: &RunContext<'_>, config: &EmailConfig, recipients: &[Address]) ->
     })
 }
 
-/// A message that the server has accepted.
-struct AcceptedEmail {
-    dialogue: AsyncSmtpConnection,
-    accepted: Vec<String>,
-    rejected: Vec<String>,
-    /// The server's last word.
+/// For whom the server took a message.
+#[derive(Default)]
+struct SentEmail {
+    accepted: Vec<Address>,
+    refused: Vec<RefusedRecipient>,
+    /// The server's last word; empty if it took it for nobody.
     response: String,
 }
 
-impl AcceptedEmail {
-    /// As Kibana's mailer returns it.
-    fn shown(&self, config: &EmailConfig, composed: &Composed, hidden: &Hidden) -> Value {
-        json!({
-            "accepted": self.accepted, "rejected": self.rejected, "response": hidden.said(&self.response),
-            "envelope": { "from": config.from.email.to_string(), "to": self.accepted },
-            "messageId": composed.id,
-        })
+/// A recipient for whom the server did not take it.
+struct RefusedRecipient {
+    address: Address,
+    why: Undelivered,
+}
+
+impl SentEmail {
+    /// Those for whom the server may take it later.
+    fn passing(&self) -> impl Iterator<Item = &RefusedRecipient> {
+        self.refused.iter().filter(|refused| refused.why.retry() != Retry::No)
     }
 }
 
-async fn deliver(
-    run: &RunContext<'_>,
-    config: &EmailConfig,
-    composed: &Composed,
-    recipients: &[Address],
-) -> Result<AcceptedEmail, Undelivered> {
-    let host = config.host.to_string();
-    let opened = connection::open(run.outgoing, config).await?;
-    run.outgoing.note_sent();
-    let mut dialogue = opened.dialogue;
-    if config.has_auth {
-        if !opened.is_private {
-            let why =
-                "no password is sent without encryption beyond this machine, and the server offers none";
-            return Err(Undelivered::Unable(format!("{host}: {why}")));
-        }
-        let secret =
-            |name| run.secrets.get(name).map(|text| text.expose_secret().to_owned()).unwrap_or_default();
-        let credentials = Credentials::new(secret("user"), secret("password"));
-        let signed_in = dialogue.auth(DEFAULT_MECHANISMS, &credentials).await;
-        signed_in.map_err(|error| Undelivered::of("Invalid login", &host, &error))?;
+/// Sends one message.
+struct EmailSender<'a> {
+    run: &'a RunContext<'a>,
+    config: &'a EmailConfig,
+    composed: &'a Composed,
+}
+
+impl EmailSender<'_> {
+    /// Sends it to these recipients.
+    async fn send(&self, recipients: &[Address]) -> Result<SentEmail, Undelivered> {
+        let within = self.run.outgoing.response_timeout();
+        let late = |_| Undelivered::from(OutgoingError::TimedOut(within));
+        let (mut dialogue, sent) = timeout(within, self.deliver(recipients)).await.map_err(late)??;
+        _ = timeout(QUIT_WAIT, dialogue.quit()).await;
+        Ok(sent)
     }
-    let bytes = composed.message.formatted();
-    let extensions = extensions(&dialogue, &bytes, std::iter::once(&config.from.email).chain(recipients))?;
-    let from = Mail::new(Some(config.from.email.clone()), extensions);
-    let begun = dialogue.command(from).await;
-    begun.map_err(|error| Undelivered::of("Mail command failed", &host, &error))?;
-    let (mut accepted, mut rejected, mut first) = (Vec::new(), Vec::new(), None);
-    for recipient in recipients {
-        match dialogue.command(Rcpt::new(recipient.clone(), Vec::new())).await {
-            Ok(_) => accepted.push(recipient.to_string()),
-            Err(error) => {
-                match Undelivered::of("Can't send mail - all recipients were rejected", &host, &error) {
-                    refused @ Undelivered::Refused { .. } => {
-                        rejected.push(recipient.to_string());
-                        first.get_or_insert(refused);
+
+    /// Sends it once more to recipients that were refused for a while. The others have it, so a failure of this changes nothing.
+    async fn send_again(&self, sent: &mut SentEmail) {
+        let again: Vec<Address> = sent.passing().map(|refused| refused.address.clone()).collect();
+        if again.is_empty() {
+            return;
+        }
+        sleep(self.run.outgoing.response_timeout() / AGAIN_AFTER).await;
+        let Ok(second) = self.send(&again).await else { return };
+        sent.refused.retain(|refused| refused.why.retry() == Retry::No);
+        sent.refused.extend(second.refused);
+        if !second.accepted.is_empty() {
+            sent.response = second.response;
+            sent.accepted.extend(second.accepted);
+        }
+    }
+
+    async fn deliver(&self, recipients: &[Address]) -> Result<(AsyncSmtpConnection, SentEmail), Undelivered> {
+        let (config, host) = (self.config, self.config.host.to_string());
+        let opened = connection::open(self.run.outgoing, config).await?;
+        self.run.outgoing.note_sent();
+        let mut dialogue = opened.dialogue;
+        if config.has_auth {
+            if !opened.is_private {
+                let why =
+                    "no password is sent without encryption beyond this machine, and the server offers none";
+                return Err(Undelivered::Unable(format!("{host}: {why}")));
+            }
+            let secret = |name| {
+                let text = self.run.secrets.get(name);
+                text.map(|text| text.expose_secret().to_owned()).unwrap_or_default()
+            };
+            let credentials = Credentials::new(secret("user"), secret("password"));
+            let signed_in = dialogue.auth(DEFAULT_MECHANISMS, &credentials).await;
+            signed_in.map_err(|error| Undelivered::of("Invalid login", &host, &error))?;
+        }
+        let bytes = self.composed.message.formatted();
+        let addresses = std::iter::once(&config.from.email).chain(recipients);
+        let extensions = extensions(&dialogue, &bytes, addresses)?;
+        let begun = dialogue.command(Mail::new(Some(config.from.email.clone()), extensions)).await;
+        begun.map_err(|error| Undelivered::of("Mail command failed", &host, &error))?;
+        let mut sent = SentEmail::default();
+        for address in recipients.iter().cloned() {
+            match dialogue.command(Rcpt::new(address.clone(), Vec::new())).await {
+                Ok(_) => sent.accepted.push(address),
+                Err(error) => {
+                    match Undelivered::of("Can't send mail - all recipients were rejected", &host, &error) {
+                        why @ Undelivered::Refused { .. } => {
+                            sent.refused.push(RefusedRecipient { address, why });
+                        }
+                        other @ (Undelivered::Connection(_) | Undelivered::Unable(_)) => return Err(other),
                     }
-                    other @ (Undelivered::Connection(_) | Undelivered::Unable(_)) => return Err(other),
                 }
             }
         }
+        if sent.accepted.is_empty() {
+            return Ok((dialogue, sent));
+        }
+        let ready = dialogue.command(Data).await;
+        ready.map_err(|error| Undelivered::of("Data command failed", &host, &error))?;
+        let done = dialogue.message(&bytes).await;
+        let done = done.map_err(|error| Undelivered::of("Message failed", &host, &error))?;
+        sent.response = format!("{} {}", done.code(), done.message().collect::<Vec<_>>().join(" "));
+        Ok((dialogue, sent))
     }
-    if let Some(first) = first.filter(|_| accepted.is_empty()) {
-        return Err(first);
-    }
-    let ready = dialogue.command(Data).await;
-    ready.map_err(|error| Undelivered::of("Data command failed", &host, &error))?;
-    let done = dialogue.message(&bytes).await;
-    let done = done.map_err(|error| Undelivered::of("Message failed", &host, &error))?;
-    let response = format!("{} {}", done.code(), done.message().collect::<Vec<_>>().join(" "));
-    Ok(AcceptedEmail { dialogue, accepted, rejected, response })
 }
 
 /// What the message needs of the server beyond ASCII.

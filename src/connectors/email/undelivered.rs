@@ -35,6 +35,14 @@ impl Undelivered {
         }
     }
 
+    /// What the server said.
+    pub fn reply(&self) -> String {
+        match self {
+            Self::Refused { code, text, .. } => format!("{code} {text}"),
+            Self::Connection(_) | Self::Unable(_) => self.to_string(),
+        }
+    }
+
     /// Whether another attempt may help. Codes that begin with 4 are for a while, those with 5 for good.
     pub fn retry(&self) -> Retry {
         match self {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::*;
-use crate::connectors::{Caller, Connector, ConnectorId};
+use crate::connectors::{Caller, Connector, ConnectorId, RunProgress};
 
 fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
@@ -34,6 +34,7 @@ async fn run(target: &dyn IndexTarget, config: Value, params: Value) -> Result<V
         space: "default",
         caller: &Caller::Operator("ana".to_owned()),
         idempotency_key: None,
+        progress: &RunProgress::forgotten(),
         now: now(),
         outgoing: &Outgoing::default(),
         index: target,

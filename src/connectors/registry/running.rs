@@ -10,10 +10,11 @@ use crate::{
         connector::{Connector, ConnectorSecrets},
         error::ConnectorError,
         outgoing::Outgoing,
+        progress::RunProgress,
         recorded::BegunRun,
         run::{Caller, Retry, RunContext, RunFailure, RunOutput},
     },
-    detect_db::{RunRecord, new_uid},
+    detect_db::{KeyedRun, RunRecord, new_uid},
     reasons::with_reasons,
     sinks::SinkError,
 };
@@ -103,7 +104,12 @@ impl Registry {
             return Ok(());
         }
         let now = self.clock.now();
-        let runs = self.database().run(move |db| db.end_left_runs(&daemon, now)).await?;
+        let database = self.database();
+        let ended = database.run(move |db| {
+            db.clear_run_parts(now)?;
+            db.end_left_runs(&daemon, now)
+        });
+        let runs = ended.await?;
         if runs > 0 {
             tracing::warn!(
                 runs,
@@ -148,6 +154,14 @@ impl Attempt<'_> {
         let params = params.unwrap_or_else(|| kind.test_params(&connector.config));
         kind.check_params(&params)
             .map_err(|error| refused(format!("error validating action params: {error}")))?;
+        let progress = match self.idempotency_key {
+            Some(key) => {
+                let connector = connector.id.to_string();
+                let run = KeyedRun { space: self.space.to_owned(), connector, key: key.to_owned() };
+                RunProgress::kept(self.registry.database(), run, self.registry.clock.clone())
+            }
+            None => RunProgress::forgotten(),
+        };
         let context = RunContext {
             connector,
             secrets: &secrets,
@@ -155,6 +169,7 @@ impl Attempt<'_> {
             space: self.space,
             caller: self.caller,
             idempotency_key: self.idempotency_key,
+            progress: &progress,
             now: self.now,
             outgoing: self.outgoing,
             index: &*parts.index,

@@ -90,7 +90,7 @@ impl ConnectorType for ServiceNowType {
         let config = ServiceNowConfig::read(&run.connector.config).map_err(unusable)?;
         let client = Instance::new(&run, config).map_err(unusable)?;
         let done = match IncidentAction::read(run.params).map_err(unusable)? {
-            IncidentAction::Push(push) => push::push(&client, push, run.idempotency_key).await,
+            IncidentAction::Push(push) => push::push(&client, push, run.idempotency_key, run.progress).await,
             IncidentAction::GetIncident { id } => read::incident(&client, &id).await,
             IncidentAction::GetFields => read::fields(&client).await,
             IncidentAction::GetChoices { fields } => read::choices(&client, &fields).await,

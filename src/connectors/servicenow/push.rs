@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::{
+        progress::RunProgress,
         run::{Retry, RunFailure},
         stable_id::stable_id,
     },
@@ -24,8 +25,13 @@ const FIELD_PREFIX: &str = "u_";
 /// The field of comments.
 const COMMENT_FIELD: &str = "work_notes";
 
-/// Makes or changes an incident, and returns what it is known by.
-pub async fn push(client: &Instance<'_>, push: Push, run: Option<&str>) -> Result<Value, RunFailure> {
+/// Makes or changes an incident, and returns what it is known by. An attempt adds no comment that an earlier one has added.
+pub async fn push(
+    client: &Instance<'_>,
+    push: Push,
+    run: Option<&str>,
+    progress: &RunProgress,
+) -> Result<Value, RunFailure> {
     let Push { external_id, mut incident, additional_fields, comments } = push;
     let additional = additional_fields.unwrap_or_default();
     if client.config.uses_table_api && !additional.is_empty() {
@@ -51,11 +57,15 @@ pub async fn push(client: &Instance<'_>, push: Push, run: Option<&str>) -> Resul
         }
     };
     let mut pushed = changed.pushed(client, date);
-    let mut added = Vec::new();
+    let (done, mut added) = (progress.done().await?, Vec::new());
     for comment in comments {
-        let mut with_comment = incident.clone();
-        with_comment.insert(COMMENT_FIELD.to_owned(), comment.text.into());
-        update(client, &changed.id, &with_comment, &additional).await?;
+        let part = format!("comment {} of {}", comment.id, changed.id);
+        if !done.contains(&part) {
+            let mut with_comment = incident.clone();
+            with_comment.insert(COMMENT_FIELD.to_owned(), comment.text.into());
+            update(client, &changed.id, &with_comment, &additional).await?;
+            progress.note([part]).await;
+        }
         added.push(json!({ "commentId": comment.id, "pushedDate": pushed.get("pushedDate") }));
     }
     if !added.is_empty() {

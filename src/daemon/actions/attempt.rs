@@ -131,7 +131,7 @@ impl Attempter {
         let (params, key) = self.params(action, &ready, due, alert).await?;
         let caller = Caller::Rule(alert.rule.clone());
         match self.connectors.run(&action.space, connector, params, caller, &key).await? {
-            Ok(_) => Ok(Attempted::Done("done".to_owned())),
+            Ok(output) => Ok(Attempted::Done(done(&output))),
             Err(failure) => {
                 if failure.retry == Retry::No {
                     // If the secrets have gone meanwhile, that is why.
@@ -218,5 +218,18 @@ impl Attempter {
             };
             attempts.extend(due.into_iter().map(|due| (due, made.clone())));
         }
+    }
+}
+
+/// What is kept of a run that is done. Recipients that a server has refused for good are named.
+fn done(output: &RunOutput) -> String {
+    let rejected = match output {
+        RunOutput::Data { data, .. } => data["rejected"].as_array(),
+        RunOutput::Nothing | RunOutput::Stream { .. } => None,
+    };
+    let refused: Vec<&str> = rejected.into_iter().flatten().filter_map(Value::as_str).collect();
+    match refused.is_empty() {
+        true => "done".to_owned(),
+        false => format!("done, but the server has refused {}", refused.join(", ")),
     }
 }

@@ -1,6 +1,8 @@
 //! What is done when nothing fails.
 
-use super::{Stage, sends, settings};
+use serde_json::json;
+
+use super::{Does, Stage, sends, settings};
 use crate::{cases::action::CasesAction, config::ActionDoes};
 
 #[tokio::test(start_paused = true)]
@@ -26,6 +28,16 @@ async fn each_action_of_each_alert_is_done_once_with_texts_of_the_alert_and_a_ke
     wanted.sort();
     assert_eq!(keys, wanted);
     assert_eq!((stage.status("call").delivered, stage.status("call").waiting), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn recipients_that_a_server_refuses_for_good_are_named_in_the_list_of_actions() {
+    let sent = json!({ "accepted": ["bob@example.com"], "rejected": ["ada@example.com"] });
+    let stage = Stage::new(vec![sends("mail", "mailer")], &[("mailer", vec![Does::Answers(sent)])]);
+    stage.raise(&["a"]);
+    stage.start().drained().await;
+    let answer = stage.rows()[0].answer.clone();
+    assert_eq!(answer.as_deref(), Some("done, but the server has refused ada@example.com"));
 }
 
 #[tokio::test(start_paused = true)]

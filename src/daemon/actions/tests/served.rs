@@ -22,7 +22,7 @@ use crate::{
     config::{AllowedHosts, Environment, OutgoingSettings},
     connectors::{
         Caller, Connector, ConnectorError, ConnectorId, ConnectorSecrets, ReadyConnector, RunContext,
-        RunFailure, RunOutput, connector_type,
+        RunFailure, RunOutput, RunProgress, connector_type,
         index::{IndexFailure, IndexTarget, IndexWrite},
         outgoing::Outgoing,
     },
@@ -164,7 +164,7 @@ impl RunsConnectors for ServedHooks {
         key: &str,
     ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
         let ReadyConnector { connector, kind } = self.ready(space, connector).await?;
-        let secrets = ConnectorSecrets::default();
+        let (secrets, progress) = (ConnectorSecrets::default(), RunProgress::forgotten());
         let (hang, held) = (self.server.hang_of(connector.id.as_str()), hold_time());
         let run = kind.execute(RunContext {
             connector: &connector,
@@ -173,6 +173,7 @@ impl RunsConnectors for ServedHooks {
             space,
             caller: &caller,
             idempotency_key: Some(key),
+            progress: &progress,
             now: now(),
             outgoing: &self.outgoing,
             index: &NoIndex,
