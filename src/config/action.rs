@@ -16,7 +16,7 @@ use crate::{
         CaseOwner,
         action::{CASES_MAX_MOST, CasesAction},
     },
-    connectors::CASES_TYPE_ID,
+    connectors::{CASES_TYPE_ID, SYSTEM_CONNECTOR},
     detect::model::Level,
     detect_db::{ActionEvent, DEFAULT_SPACE, OutboxAction},
 };
@@ -173,7 +173,8 @@ fn one_action(place: usize, value: &Value, problems: &mut Vec<String>) -> Option
         }
         return None;
     };
-    let makes_cases = connector == CASES_TYPE_ID;
+    // Scripts for Kibana know it by its id, and the settings by its type.
+    let makes_cases = connector.strip_prefix(SYSTEM_CONNECTOR).unwrap_or(&connector) == CASES_TYPE_ID;
     refuse_unknown_keys(&mut reader, makes_cases);
     let rules = reader.optional("rules", texts);
     let on = reader.optional("on", events);

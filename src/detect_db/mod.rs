@@ -100,8 +100,8 @@ pub use self::{
     fields::FieldUse,
     open::FILE_NAME,
     outbox::{
-        ActionCounts, ActionEvent, ActionResult, ActionState, ConnectorPause, DueAction, ListedAction,
-        OutboxAction, OutboxFilter, SentParams, action_put,
+        ActionClaim, ActionCounts, ActionEvent, ActionResult, ActionState, ConnectorPause, DueAction,
+        ListedAction, ListedWait, OutboxAction, OutboxFilter, SentParams, action_put,
     },
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},

@@ -95,6 +95,15 @@ pub struct ShownError {
     pub advice: String,
 }
 
+/// What a route of actions waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownWait {
+    /// Nothing is sent before, in Unix seconds.
+    pub until: i64,
+    /// What failed. It may be others' words.
+    pub reason: String,
+}
+
 /// The status of a route. Times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteStatus {
@@ -133,6 +142,9 @@ pub struct RouteStatus {
     /// Of a route of alerts or actions: how many wait.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting: u64,
+    /// Of a route of actions: that its connector must wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<ShownWait>,
     /// Of a route of cases: how many are refused, now and not only in this run.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refused: u64,

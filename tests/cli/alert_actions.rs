@@ -134,6 +134,25 @@ fn check_says_whether_a_connector_can_run_and_takes_the_parameters() {
 }
 
 #[test]
+fn cases_may_be_made_by_the_id_of_their_connector_and_check_knows_it() {
+    let api = Simulated::start(&["--audit-logs", "1", "--completions", "1"]);
+    let place = acting(&api);
+    place.replace("connector = \"oncall\"", "connector = \"system-connector-.cases\"");
+    place.replace("params = { body = \"{{ title }}\" }\n", "group_by = [\"EventType\"]\n");
+    assert!(checked(&place).is_empty(), "{:?}", checked(&place));
+    place.replace("group_by = ", "template = \"t\"\nparams = {}\ngroup_by = ");
+    let refused = place.run(&["check"]);
+    assert!(refused.stdout.contains("`params`: unknown key"), "{refused:?}");
+    place.replace("params = {}\n", "");
+    place.replace("template = \"t\"\n", "");
+    place.run_to(0, &["run", "--once"]);
+    assert_eq!(listed(&place, &["--state", "done"])[0]["answer"], "in case 1");
+    place.replace("system-connector-.cases", "system-connector-.other");
+    place.replace("group_by = [\"EventType\"]\n", "");
+    assert_eq!(checked(&place).len(), 1, "there is no other");
+}
+
+#[test]
 fn what_an_action_left_that_is_no_longer_configured_is_seen_and_can_be_removed() {
     let api = Simulated::start(&["--audit-logs", "3", "--completions", "3"]);
     let place = acting(&api);

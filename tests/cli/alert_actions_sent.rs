@@ -178,6 +178,37 @@ fn each_fault_of_a_receiver_has_its_own_end_and_none_holds_up_another() {
 }
 
 #[test]
+fn a_pause_is_shown_with_its_reason_and_a_retry_lifts_it_for_what_is_named() {
+    let api = Simulated::start(&["--audit-logs", "1", "--completions", "1"]);
+    let receiver = WebhookReceiver::start(&[("/asks", &[Reply::Status(429, "retry-after: 600\r\n")])]);
+    let place = place(&api, &receiver, &["asks"], "20s");
+    // Of two actions of one connector, one waits for the pause of the other.
+    let settings = fs::read_to_string(place.path("ccfd.toml")).unwrap();
+    let second =
+        "[[detect.action]]\nname = \"second\"\nconnector = \"asks\"\nhistorical = true\non = [\"closed\"]\n";
+    place.write("ccfd.toml", &format!("{settings}{second}"));
+    let _daemon = place.start(&["run"]);
+    wait_until("the pause", || {
+        listed(&place, &["--state", "waiting"]).iter().any(|row| row["waits"]["connector"] == "asks")
+    });
+    let id = listed(&place, &[])[0]["alert"].as_str().unwrap().to_owned();
+    place.run_to(0, &["alerts", "close", &id, "--as", "benign"]);
+    let waiting = || listed(&place, &["--state", "waiting"]);
+    wait_until("the second action waits", || waiting().len() == 2);
+    for row in waiting() {
+        assert!(row["waits"]["reason"].as_str().unwrap().contains("Too Many Requests"), "{row}");
+        assert!(row["waits"]["until"].as_str().unwrap() > "2026", "{row}");
+    }
+    wait_until("status shows it", || {
+        place.run_to(0, &["status"]).stdout.replace('\n', " ").contains("its connector waits until")
+    });
+    let asks = waiting().iter().find(|row| row["action"] == "asks").unwrap()["id"].to_string();
+    place.run_to(0, &["alerts", "actions", "retry", &asks]);
+    wait_until("it is done", || !listed(&place, &["--state", "done"]).is_empty());
+    assert_eq!(receiver.requests("/asks").len(), 2);
+}
+
+#[test]
 fn what_a_kill_left_is_sent_again_under_the_same_key() {
     let api = Simulated::start(&["--audit-logs", "1", "--completions", "1"]);
     let receiver = WebhookReceiver::start(&[("/hangs", &[Reply::Hang])]);

@@ -104,6 +104,25 @@ async fn a_secret_header_is_sent_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_server_that_repeats_what_it_has_decoded_of_a_secret_header_tells_no_secret() {
+    // `ccfd:sekret-password`, with and without padding.
+    for encoded in ["Basic Y2NmZDpzZWtyZXQtcGFzc3dvcmQ=", "basic  Y2NmZDpzZWtyZXQtcGFzc3dvcmQ"] {
+        let server = Fake::plain(|_| {
+            Reply::json(
+                401,
+                &json!({ "message": "no user ccfd with sekret-password (ccfd:sekret-password)" }),
+            )
+        });
+        let headers = json!({ "Authorization": encoded }).to_string();
+        let config = json!({ "url": server.url(), "hasAuth": false });
+        let failed =
+            made(".webhook", config, &[("secretHeaders", &headers)]).run(json!({})).await.unwrap_err();
+        let said = "[401] Unauthorized: no user [secret] with [secret] ([secret])";
+        assert_eq!(failed.service_message.as_deref(), Some(said), "{encoded}");
+    }
+}
+
+#[tokio::test]
 async fn failures_are_worded_as_kibana_words_them() {
     let server = receiver();
     let webhook = made(".webhook", json!({ "url": server.url(), "hasAuth": false }), &[]);

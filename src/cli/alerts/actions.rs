@@ -11,7 +11,8 @@ use crate::{
         text::{Align, asked, counted, fitted, print, print_json_line, say, tame, width},
     },
     config::Config,
-    detect_db::{ActionState, DetectDb, ListedAction, OutboxFilter},
+    detect_db::{ActionState, ConnectorPause, DetectDb, ListedAction, ListedWait, OutboxFilter},
+    tables::format_utc,
 };
 
 /// How many a table shows unless more are asked for.
@@ -189,13 +190,15 @@ fn list(config: &Config, context: &Context, arguments: &ListActions) -> anyhow::
         false => arguments.state.iter().map(|word| word.state()).collect(),
     };
     let limit = arguments.limit.or((!arguments.json).then_some(SHOWN));
-    let found = db.actions(&OutboxFilter {
+    let mut found = db.actions(&OutboxFilter {
         states,
         action: arguments.action.clone(),
         alert: arguments.alert.clone(),
         ids: Vec::new(),
         limit,
     })?;
+    let paused = db.paused_connectors(Clock::system().now())?;
+    found.iter_mut().for_each(|row| row.waits = wait_of(row, config, &paused));
     if arguments.json {
         found.iter().try_for_each(print_json_line)?;
         return Ok(Exit::Done);
@@ -220,14 +223,36 @@ fn list(config: &Config, context: &Context, arguments: &ListActions) -> anyhow::
     Ok(Exit::Done)
 }
 
+/// What a row waits for: the pause of its connector.
+fn wait_of(row: &ListedAction, config: &Config, paused: &[ConnectorPause]) -> Option<ListedWait> {
+    if row.state != ActionState::Waiting.word() || row.is_urgent {
+        return None;
+    }
+    let action = config.alerts.actions.iter().find(|action| *action.outbox.name == *row.action)?;
+    let is_its =
+        |pause: &&ConnectorPause| pause.space == action.space && pause.connector == action.connector();
+    let pause = paused.iter().rfind(is_its)?;
+    let (connector, until, reason) = (pause.connector.clone(), format_utc(pause.until), pause.reason.clone());
+    Some(ListedWait { connector, until, reason })
+}
+
 fn row(action: &ListedAction) -> Vec<String> {
-    let answer: String = action.answer.as_deref().unwrap_or_default().chars().take(ANSWER_CHARS).collect();
+    let mut answer = action.answer.clone().unwrap_or_default();
+    let mut next_at = action.next_at.clone();
+    if let Some(ListedWait { connector, until, reason }) = &action.waits {
+        // Both are in UTC and of one length.
+        next_at = next_at.max(Some(until.clone()));
+        if answer.is_empty() {
+            answer = format!("{connector} waits: {reason}");
+        }
+    }
+    let answer: String = answer.chars().take(ANSWER_CHARS).collect();
     vec![
         action.id.to_string(),
         tame(&action.action).to_string(),
         action.state.clone(),
         action.tries.to_string(),
-        action.next_at.clone().unwrap_or_default(),
+        next_at.unwrap_or_default(),
         tame(&action.alert).to_string(),
         tame(action.rule.as_deref().unwrap_or_default()).to_string(),
         tame(&answer).to_string(),

@@ -28,7 +28,7 @@ pub(super) fn text(report: &StatusReport, width: usize) -> String {
     let aligns = [Left, Left, Left, Left, Right, Right, Right, Right];
     text += &fitted(&aligns, &LEAST, &route_rows(report), width);
     for line in &report.routes {
-        text += &trouble(line, width);
+        text += &trouble(line, report.now, width);
     }
     for line in &report.backfills {
         let left = match line.remaining_seconds {
@@ -128,7 +128,7 @@ pub fn route_cells(status: &RouteStatus, lag_seconds: Option<i64>, now: i64) -> 
 }
 
 /// What an operator should know of a route besides its numbers.
-fn trouble(line: &RouteLine, width: usize) -> String {
+fn trouble(line: &RouteLine, now: i64, width: usize) -> String {
     let (status, mut text) = (&line.status, String::new());
     let mut say =
         |what: &str| text += &format!("\n{}", wrap_to(width, "", &format!("{}: {what}", status.route)));
@@ -169,6 +169,10 @@ fn trouble(line: &RouteLine, width: usize) -> String {
     };
     if waiting > 0 {
         say(&waits);
+    }
+    if let Some(wait) = status.wait.as_ref().filter(|wait| wait.until > now) {
+        let (until, reason) = (format_utc(wait.until), tame(&wait.reason));
+        say(&format!("its connector waits until {until}: {reason}"));
     }
     if rejected > 0 {
         say(&format!("{how}: {what}; see `{list}`"));

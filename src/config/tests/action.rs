@@ -55,6 +55,17 @@ fn cases_have_keys_of_their_own() {
 }
 
 #[test]
+fn the_connector_of_cases_may_be_named_by_its_id() {
+    let named = |connector: &str| {
+        let keys = "rules = [\"a\"]\ngroup_by = [\"Actor\"]\n";
+        actions(&format!("[[detect.action]]\nname = \"cases\"\nconnector = \"{connector}\"\n{keys}"))
+    };
+    let by_id = named("system-connector-.cases");
+    assert_eq!(by_id, named(".cases"));
+    assert_eq!(by_id[0].connector(), ".cases", "it is one connector");
+}
+
+#[test]
 fn what_is_wrong_with_an_action_is_said_with_its_name() {
     let page = "name = \"page\"\nconnector = \"oncall\"\n";
     for (keys, said) in [

@@ -1,7 +1,10 @@
 //! Secrets of a webhook, and what of them goes into a request.
 
 use aws_lc_rs::hmac;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -87,7 +90,20 @@ fn secret_headers(secrets: &ConnectorSecrets) -> Result<(HeaderMap, Vec<SecretSt
     headers.values_mut().for_each(|value| value.set_sensitive(true));
     // A receiver repeats a token rather than the word before it.
     let words = texts.values().flat_map(|text| text.split_whitespace());
-    Ok((headers, words.map(SecretString::from).collect()))
+    let sent = words.map(SecretString::from).chain(texts.values().flat_map(|text| user_and_password(text)));
+    Ok((headers, sent.collect()))
+}
+
+/// What a value of the scheme `Basic` has inside: a receiver may repeat what it has decoded.
+fn user_and_password(value: &str) -> Vec<SecretString> {
+    let encoded = value.trim().split_once(char::is_whitespace);
+    let encoded = encoded.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+    let decoded =
+        encoded.and_then(|(_, text)| STANDARD_NO_PAD.decode(text.trim().trim_end_matches('=')).ok());
+    let Some(pair) = decoded.and_then(|bytes| String::from_utf8(bytes).ok()) else { return Vec::new() };
+    let (user, password) = pair.split_once(':').unwrap_or((&pair, ""));
+    let parts = [pair.as_str(), user, password].into_iter().filter(|text| !text.is_empty());
+    parts.map(SecretString::from).collect()
 }
 
 fn sensitive(mut value: HeaderValue) -> HeaderValue {

@@ -1,11 +1,9 @@
 //! What follows from an attempt: for its row, its action and its connector.
 
-use std::time::Duration;
-
 use tokio::task::{Id, JoinError};
 
 use super::{
-    lane::{ASKED_MAX, delay},
+    lane::{ASKED_MAX, delay, whole_seconds},
     outcome::{Attempted, Attempts},
     worker::{ActionWorker, RunningAttempt},
 };
@@ -60,7 +58,9 @@ impl ActionWorker {
         };
         match attempted {
             Attempted::Done(text) => {
-                lane.worked();
+                if lane.worked() {
+                    self.unsettled.resumed(&begun.lane);
+                }
                 action.worked();
                 mended(Stage::Writing, &action.progress);
                 action.progress.count(|counters| {
@@ -73,7 +73,9 @@ impl ActionWorker {
                 ActionResult::Done(text)
             }
             Attempted::Failed(text) => {
-                lane.worked();
+                if lane.worked() {
+                    self.unsettled.resumed(&begun.lane);
+                }
                 action.failed(due, &text);
                 ActionResult::Failed(text)
             }
@@ -100,27 +102,36 @@ impl ActionWorker {
                 if waits_for_operator {
                     action.pause(wait)
                 } else {
-                    lane.pause(wait)
+                    lane.pause(wait, &text);
+                    self.unsettled.paused(pause(
+                        begun,
+                        false,
+                        now.saturating_add(whole_seconds(wait)),
+                        &text,
+                    ));
                 }
-                let wait_seconds = |wait: Duration| wait.as_secs_f64().ceil() as i64;
                 if let ActionFailureKind::Asked(asked) = kind {
-                    let until = now.saturating_add(wait_seconds(asked));
-                    lane.ask(until);
-                    let (space, connector) = begun.lane.clone();
-                    self.unsettled.asked(ConnectorPause { space, connector, until });
+                    let until = now.saturating_add(whole_seconds(asked));
+                    lane.ask(until, &text);
+                    self.unsettled.paused(pause(begun, true, until, &text));
                 }
                 if waits_for_operator {
                     // Nothing was sent: it is no try, and it is not given up.
-                    ActionResult::Parked(now.saturating_add(wait_seconds(wait)), text)
+                    ActionResult::Parked(now.saturating_add(whole_seconds(wait)), text)
                 } else if due.tried_at.is_some_and(|first| now.saturating_sub(first) > KEEP_TRYING) {
                     let text = format!("given up: {text}");
                     action.failed(due, &text);
                     ActionResult::Failed(text)
                 } else {
-                    let wait = wait_seconds(wait.max(delay(due.tries)));
+                    let wait = whole_seconds(wait.max(delay(due.tries)));
                     ActionResult::Again(now.saturating_add(wait), text)
                 }
             }
         }
     }
+}
+
+fn pause(begun: &RunningAttempt, is_asked: bool, until: i64, reason: &str) -> ConnectorPause {
+    let (space, connector) = begun.lane.clone();
+    ConnectorPause { space, connector, is_asked, until, reason: reason.to_owned() }
 }

@@ -32,18 +32,29 @@ pub(super) struct ActionLane {
     paused: Option<Instant>,
     /// Nothing begins before this second, because the other system asked for it. What was in flight then changes nothing.
     asked_until: Option<i64>,
+    /// What failed, the last time.
+    reason: String,
 }
 
 impl ActionLane {
     /// How many more may begin, if `shared` are left of those that all lanes share.
     pub(super) fn free(&self, now: i64, taken: usize, shared: usize) -> usize {
-        let is_paused = self.paused.is_some_and(|until| Instant::now() < until);
-        if is_paused || self.is_asked_to_wait(now) {
-            return 0;
-        }
+        if self.waits(now).is_some() { 0 } else { self.room(taken, shared) }
+    }
+
+    /// The same of what somebody wants tried now, whatever the connector waits for.
+    pub(super) fn room(&self, taken: usize, shared: usize) -> usize {
         let used = self.running + taken;
         let own = usize::from(used == 0);
         LANE_RUNS_MAX.saturating_sub(used).min(own + shared)
+    }
+
+    /// Until when nothing begins, and why.
+    pub(super) fn waits(&self, now: i64) -> Option<(i64, &str)> {
+        let left = self.paused.map(|until| until.saturating_duration_since(Instant::now()));
+        let paused = left.filter(|left| !left.is_zero()).map(|left| now.saturating_add(whole_seconds(left)));
+        let asked = self.asked_until.filter(|_| self.is_asked_to_wait(now));
+        Some((paused.max(asked)?, &self.reason))
     }
 
     /// A time further ahead than anyone may ask for is from before the clock was set back.
@@ -52,21 +63,28 @@ impl ActionLane {
     }
 
     /// Nothing begins for this long.
-    pub(super) fn pause(&mut self, wait: Duration) {
+    pub(super) fn pause(&mut self, wait: Duration, reason: &str) {
         let until = Instant::now() + wait;
         self.paused = Some(self.paused.map_or(until, |before| before.max(until)));
+        reason.clone_into(&mut self.reason);
     }
 
     /// Nothing begins before this second, because the other system asks for it.
-    pub(super) fn ask(&mut self, until: i64) {
+    pub(super) fn ask(&mut self, until: i64, reason: &str) {
         self.asked_until = self.asked_until.max(Some(until));
+        reason.clone_into(&mut self.reason);
     }
 
-    /// It works.
-    pub(super) fn worked(&mut self) {
+    /// It works. Returns whether that ends a pause.
+    pub(super) fn worked(&mut self) -> bool {
         self.delays.reset();
-        self.paused = None;
+        self.paused.take().is_some()
     }
+}
+
+/// A wait in seconds, with a part of one as a whole.
+pub(super) fn whole_seconds(wait: Duration) -> i64 {
+    wait.as_secs_f64().ceil() as i64
 }
 
 /// The latest second until which another system may ask to wait.
@@ -96,10 +114,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_time_that_was_asked_for_outlasts_a_success_and_not_a_clock_that_is_set_back() {
         let mut lane = ActionLane::default();
-        lane.pause(Duration::from_secs(60));
-        lane.ask(1_060);
-        lane.ask(1_030);
-        lane.worked();
+        lane.pause(Duration::from_secs(60), "it failed");
+        lane.ask(1_060, "too many");
+        lane.ask(1_030, "too many");
+        assert_eq!(lane.waits(1_000), Some((1_060, "too many")));
+        assert!(lane.worked());
+        assert_eq!((lane.room(0, 9), lane.waits(1_060)), (4, None));
         assert_eq!((lane.free(1_000, 0, 9), lane.free(1_059, 0, 9), lane.free(1_060, 0, 9)), (0, 0, 4));
         assert_eq!(lane.free(-1_000_000, 0, 9), 4);
     }

@@ -1,7 +1,8 @@
 //! What came of attempts, until the database has it.
 
+use super::worker::LaneKey;
 use crate::{
-    detect_db::{ActionResult, ConnectorPause, DetectThread},
+    detect_db::{ActionResult, ConnectorPause, DetectDb, DetectThread},
     reasons::with_reasons,
     sinks::SinkError,
 };
@@ -9,38 +10,59 @@ use crate::{
 /// What is to be kept.
 #[derive(Default)]
 pub(super) struct Unsettled {
+    /// In their order.
+    all: Vec<Settling>,
+}
+
+#[derive(Clone)]
+enum Settling {
     /// By the number of the row.
-    results: Vec<(i64, ActionResult)>,
-    asked: Vec<ConnectorPause>,
+    Result(i64, ActionResult),
+    Paused(ConnectorPause),
+    Resumed(LaneKey),
 }
 
 impl Unsettled {
     /// What came of a row.
     pub(super) fn result(&mut self, id: i64, result: ActionResult) {
-        self.results.push((id, result));
+        self.all.push(Settling::Result(id, result));
     }
 
     /// A connector must wait.
-    pub(super) fn asked(&mut self, pause: ConnectorPause) {
-        self.asked.push(pause);
+    pub(super) fn paused(&mut self, pause: ConnectorPause) {
+        self.all.push(Settling::Paused(pause));
+    }
+
+    /// A connector works again.
+    pub(super) fn resumed(&mut self, lane: &LaneKey) {
+        self.all.push(Settling::Resumed(lane.clone()));
     }
 
     /// Keeps all of it; what cannot be kept now is kept later.
     pub(super) async fn settle(&mut self, database: &DetectThread, now: i64) {
-        if self.results.is_empty() && self.asked.is_empty() {
+        if self.all.is_empty() {
             return;
         }
-        let (results, asked) = (self.results.clone(), self.asked.clone());
+        let mut all = self.all.clone();
         let left = database.run(move |db| {
-            let asked = asked.into_iter().filter(|pause| db.pause_connector(pause).is_err()).collect();
-            let is_left = |(id, result): &(i64, ActionResult)| db.settle_action(*id, result, now).is_err();
-            Ok::<_, SinkError>(Self { asked, results: results.into_iter().filter(is_left).collect() })
+            all.retain(|one| one.settle(db, now).is_err());
+            Ok::<_, SinkError>(Self { all })
         });
         match left.await {
             Ok(left) => *self = left,
             Err(error) => {
                 tracing::debug!(error = with_reasons(&error), "what came of actions is not kept yet");
             }
+        }
+    }
+}
+
+impl Settling {
+    fn settle(&self, db: &mut DetectDb, now: i64) -> Result<(), SinkError> {
+        match self {
+            Self::Result(id, result) => db.settle_action(*id, result, now),
+            Self::Paused(pause) => db.pause_connector(pause),
+            Self::Resumed((space, connector)) => db.resume_connector(space, connector),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{attempt::RunsConnectors, outcome::Attempted};
+use super::{attempt::RunsConnectors, outcome::Attempted, worker::LaneKey};
 use crate::{
     config::{ACTION_ROUTES, ActionDoes, ActionSettings},
     connectors::gen_ai,
@@ -54,6 +54,11 @@ impl ShownAction {
             turn: 0,
             paused: None,
         }
+    }
+
+    /// The lane of its connector.
+    pub(super) fn lane(&self) -> LaneKey {
+        (self.settings.space.clone(), self.settings.connector().to_owned())
     }
 
     /// Nothing of it begins for this long.

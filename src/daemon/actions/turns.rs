@@ -9,7 +9,11 @@ use super::{
     shown::ShownAction,
     worker::{ActionWorker, LaneKey, RunningAttempt},
 };
-use crate::{config::ActionDoes, detect_db::DueAction, sinks::SinkError};
+use crate::{
+    config::ActionDoes,
+    detect_db::{ActionClaim, DueAction},
+    sinks::SinkError,
+};
 
 /// Alerts of which cases are made at a time.
 const CASES_BATCH: u32 = 100;
@@ -18,12 +22,13 @@ impl ActionWorker {
     /// Begins attempts of what is due, as far as lanes have room.
     pub(super) async fn fill(&mut self) -> Result<(), SinkError> {
         let now = self.attempter.clock.now();
-        let names = self.may_begin(now);
-        if names.is_empty() {
+        let claims = self.may_begin(now);
+        if claims.is_empty() {
             return Ok(());
         }
-        let due = self.attempter.database.run(move |db| db.due_actions(&names, CASES_BATCH, now)).await?;
-        let wanted = self.wanted(&due, now);
+        let asked = claims.clone();
+        let due = self.attempter.database.run(move |db| db.due_actions(&asked, now)).await?;
+        let wanted = self.wanted(claims, &due, now);
         if wanted.is_empty() {
             return Ok(());
         }
@@ -42,35 +47,47 @@ impl ActionWorker {
         Ok(())
     }
 
-    /// The actions that are not paused and whose lanes have room.
-    fn may_begin(&self, now: i64) -> Vec<String> {
-        let has_room = |index: &usize| {
-            let lane = self.lanes.get(&self.lane_key(*index));
-            lane.is_none_or(|lane| lane.free(now, 0, SHARED_RUNS_MAX) > 0)
-                && !self.actions[*index].is_paused()
+    /// What may be begun of each action: of one that is paused, or whose connector must wait, only what somebody wants tried
+    /// now.
+    fn may_begin(&self, now: i64) -> Vec<ActionClaim> {
+        let claim = |action: &ShownAction| {
+            let lane = self.lanes.get(&action.lane());
+            let waits = action.is_paused() || lane.is_some_and(|lane| lane.waits(now).is_some());
+            let has_room = lane.is_none_or(|lane| lane.room(0, SHARED_RUNS_MAX) > 0);
+            let name = action.settings.outbox.name.to_string();
+            has_room.then_some(ActionClaim { action: name, most: CASES_BATCH, is_urgent: waits })
         };
-        let indexes = (0..self.actions.len()).filter(has_room);
-        indexes.map(|index| self.actions[index].settings.outbox.name.to_string()).collect()
+        self.actions.iter().filter_map(claim).collect()
     }
 
-    /// How many rows of each action are attempted now, of so many that are due. Slots go to what is due only, and first to
-    /// what had none for the longest time.
-    fn wanted(&mut self, due: &BTreeMap<String, u32>, now: i64) -> Vec<(String, u32)> {
+    /// What is attempted now of each action, of so many rows that are due. Slots go to what is due only, and first to what had
+    /// none for the longest time.
+    fn wanted(
+        &mut self,
+        claims: Vec<ActionClaim>,
+        due: &BTreeMap<String, u32>,
+        now: i64,
+    ) -> Vec<ActionClaim> {
         let in_use: usize = self.lanes.values().map(|lane| lane.running.saturating_sub(1)).sum();
         let mut shared = SHARED_RUNS_MAX.saturating_sub(in_use);
         let mut taken: BTreeMap<LaneKey, usize> = BTreeMap::new();
         let mut wanted = Vec::new();
         self.turn += 1;
+        let mut claims: BTreeMap<String, ActionClaim> =
+            claims.into_iter().map(|claim| (claim.action.clone(), claim)).collect();
         let mut order: Vec<usize> = (0..self.actions.len()).collect();
         order.sort_by_key(|index| self.actions[*index].turn);
         for index in order {
             let name = &*self.actions[index].settings.outbox.name;
             let Some(ready) = due.get(name).copied().filter(|ready| *ready > 0) else { continue };
-            let key = self.lane_key(index);
+            let Some(claim) = claims.remove(name) else { continue };
+            let key = self.actions[index].lane();
             let settings = self.actions[index].settings.clone();
             let lane = self.lanes.entry(key.clone()).or_default();
             let taken = taken.entry(key).or_default();
-            let (free, is_first) = (lane.free(now, *taken, shared), lane.running + *taken == 0);
+            let free =
+                if claim.is_urgent { lane.room(*taken, shared) } else { lane.free(now, *taken, shared) };
+            let is_first = lane.running + *taken == 0;
             let (runs, rows) = match settings.does {
                 ActionDoes::Run { .. } => {
                     let rows = ready.min(u32::try_from(free).unwrap_or(1));
@@ -84,20 +101,15 @@ impl ActionWorker {
                 *taken += runs;
                 // The first of a lane is its own.
                 shared = shared.saturating_sub(runs - usize::from(is_first));
-                wanted.push((settings.outbox.name.to_string(), rows));
+                wanted.push(ActionClaim { most: rows, ..claim });
                 self.actions[index].turn = self.turn;
             }
         }
         wanted
     }
 
-    fn lane_key(&self, index: usize) -> LaneKey {
-        let settings = &self.actions[index].settings;
-        (settings.space.clone(), settings.connector().to_owned())
-    }
-
     fn spawn(&mut self, index: usize, due: Vec<DueAction>) {
-        let (lane, settings) = (self.lane_key(index), self.actions[index].settings.clone());
+        let (lane, settings) = (self.actions[index].lane(), self.actions[index].settings.clone());
         self.lanes.entry(lane.clone()).or_default().running += 1;
         let (attempter, action) = (self.attempter.clone(), settings.clone());
         let span = tracing::error_span!("action", action = &*action.outbox.name);

@@ -30,7 +30,7 @@ use crate::{
     pipeline::{
         backoff::Delays,
         policy::{ActionFailure, ActionFailureKind, Failure},
-        progress::RouteState,
+        progress::{RouteState, ShownWait},
         retry::{mended, report_and_delay},
         route_registry::RouteRegistry,
         shutdown::Shutdown,
@@ -76,6 +76,8 @@ pub(super) struct ActionWorker {
     /// How often slots were given.
     pub(super) turn: u64,
     cleared: Option<Instant>,
+    /// When the first of the waits that are shown ends.
+    waits_end: Option<i64>,
     /// When it was last seen whether the connectors are there.
     pub(super) looked: Option<Instant>,
 }
@@ -108,6 +110,7 @@ impl ActionWorker {
             has_left: true,
             turn: 0,
             cleared: None,
+            waits_end: None,
             looked: None,
         };
         worker.take_up();
@@ -137,6 +140,8 @@ impl ActionWorker {
                 let filled = self.fill().await;
                 is_read = self.keep(filled);
             }
+            let now = self.attempter.clock.now();
+            self.changed |= self.waits_end.is_some_and(|end| end <= now);
             if is_read && self.changed {
                 let shown = self.show().await;
                 self.keep(shown);
@@ -175,12 +180,12 @@ impl ActionWorker {
     async fn begin(&mut self) -> Result<(), SinkError> {
         let now = self.attempter.clock.now();
         let begun = self.attempter.database.run(move |db| {
-            let paused = db.paused_connectors(now, latest(now))?;
+            let paused = db.begin_pauses(now, latest(now))?;
             db.begin_actions()?;
             Ok::<_, SinkError>(paused)
         });
-        for ConnectorPause { space, connector, until } in begun.await? {
-            self.lanes.entry((space, connector)).or_default().ask(until);
+        for ConnectorPause { space, connector, until, reason, is_asked: _ } in begun.await? {
+            self.lanes.entry((space, connector)).or_default().ask(until, &reason);
         }
         Ok(())
     }
@@ -211,12 +216,20 @@ impl ActionWorker {
         if clears {
             self.cleared = Some(Instant::now());
         }
+        self.waits_end = None;
         for action in &self.actions {
             let counts = counts.get(&*action.settings.outbox.name).copied().unwrap_or_default();
+            let wait = self.lanes.get(&action.lane()).and_then(|lane| lane.waits(now));
+            let wait = wait.filter(|_| counts.waiting > 0);
+            let wait = wait.map(|(until, reason)| ShownWait { until, reason: reason.to_owned() });
+            if let Some(ShownWait { until, .. }) = &wait {
+                self.waits_end = Some(self.waits_end.map_or(*until, |end| end.min(*until)));
+            }
             mended(Stage::Reading, &action.progress);
             action.progress.update(|status| {
                 status.state = RouteState::Live;
                 status.waiting = counts.waiting;
+                status.wait = wait;
                 status.delivered = counts.done;
                 status.last_read = Some(now);
             });

@@ -35,6 +35,23 @@ pub struct ListedAction {
     pub changed_at: String,
     /// What came of the last try.
     pub answer: Option<String>,
+    /// Whether it is tried at once, whatever its connector waits for.
+    #[serde(skip)]
+    pub is_urgent: bool,
+    /// What its connector waits for; `None` if it does not. What knows the settings fills it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<ListedWait>,
+}
+
+/// What an action waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedWait {
+    /// The connector that must wait.
+    pub connector: String,
+    /// Until when.
+    pub until: String,
+    /// What failed. It may be others' words.
+    pub reason: String,
 }
 
 /// Selects rows.
@@ -71,7 +88,7 @@ impl DetectDb {
         let failed = |error| of_database(&self.path, error);
         let sql = format!(
             "SELECT outbox.id, outbox.alert, edition.slug, outbox.action, outbox.event, outbox.state, outbox.tries,
-                 outbox.put_at, outbox.next_at, outbox.changed_at, outbox.answer
+                 outbox.put_at, outbox.next_at, outbox.changed_at, outbox.answer, outbox.urgent
              FROM outbox LEFT JOIN alert ON alert.uid = outbox.alert LEFT JOIN edition ON edition.id = alert.edition
              WHERE {SELECTED} ORDER BY outbox.id DESC LIMIT ?5"
         );
@@ -94,16 +111,19 @@ impl DetectDb {
                 state,
                 changed_at: format_utc(row.get(9)?),
                 answer: row.get(10)?,
+                is_urgent: row.get(11)?,
+                waits: None,
             })
         });
         found.map_err(failed)?.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
-    /// Lets rows that do not run be tried from now on, as if they were new; what failed is rendered again then. Returns how many.
+    /// Lets rows that do not run be tried at once, whatever their actions and connectors wait for, as if they were new; what
+    /// failed is rendered again then. Returns how many.
     pub fn retry_actions(&mut self, filter: &OutboxFilter, now: i64) -> Result<u64, SinkError> {
         let sql = format!(
             "UPDATE outbox SET state = 'waiting', tries = 0, put_at = ?5, next_at = ?5, tried_at = NULL,
-                 changed_at = ?5
+                 changed_at = ?5, urgent = 1
              WHERE state IN ('waiting', 'failed', 'dropped') AND {SELECTED}"
         );
         let (states, ids) = filter.json();

@@ -22,11 +22,11 @@ use tokio::sync::Notify;
 pub(super) use self::put::put_closed;
 pub(crate) use self::put::wake;
 pub use self::{
-    list::{ListedAction, OutboxFilter},
+    list::{ListedAction, ListedWait, OutboxFilter},
     pause::ConnectorPause,
     put::OutboxAction,
     sent::SentParams,
-    work::{ActionCounts, ActionResult, DueAction},
+    work::{ActionClaim, ActionCounts, ActionResult, DueAction},
 };
 
 /// The tables of this file. That an alert has acted is known for as long as the alert is, whatever becomes of the row.
@@ -35,16 +35,18 @@ CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, alert TEXT NOT NULL, action TEXT NOT NULL, event TEXT NOT NULL,
     state TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, put_at INTEGER NOT NULL, next_at INTEGER NOT NULL,
     changed_at INTEGER NOT NULL, tried_at INTEGER, answer TEXT, sent_to TEXT, sent TEXT, sent_hash TEXT,
-    version INTEGER NOT NULL DEFAULT 0, UNIQUE (alert, action, event)
+    version INTEGER NOT NULL DEFAULT 0, urgent INTEGER NOT NULL DEFAULT 0, UNIQUE (alert, action, event)
 );
 CREATE INDEX outbox_due ON outbox (action, next_at, id) WHERE state = 'waiting';
+CREATE INDEX outbox_urgent ON outbox (action, next_at, id) WHERE state = 'waiting' AND urgent = 1;
 CREATE INDEX outbox_state ON outbox (state, id);
 CREATE TABLE acted (
     alert TEXT NOT NULL, action TEXT NOT NULL, event TEXT NOT NULL, PRIMARY KEY (alert, action, event)
 ) WITHOUT ROWID;
 CREATE TRIGGER acted_ends AFTER DELETE ON alert BEGIN DELETE FROM acted WHERE alert = old.uid; END;
 CREATE TABLE connector_pause (
-    space TEXT NOT NULL, connector TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (space, connector)
+    space TEXT NOT NULL, connector TEXT NOT NULL, asked INTEGER NOT NULL, until INTEGER NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (space, connector, asked)
 ) WITHOUT ROWID;
 ";
 

@@ -1,7 +1,8 @@
-//! How long connectors must wait, because other systems asked for it. A restart changes nothing about that.
+//! How long connectors must wait, and why: for commands that show it, and where another system asked for it, for the next start.
 
 use rusqlite::params;
 
+use super::kept;
 use crate::{
     detect_db::DetectDb,
     sinks::{SinkError, sqlite::of_database},
@@ -14,29 +15,53 @@ pub struct ConnectorPause {
     pub space: String,
     /// Its id.
     pub connector: String,
+    /// Whether another system asked for it. Then neither a success nor a restart ends it.
+    pub is_asked: bool,
     /// Nothing is sent before this second.
     pub until: i64,
+    /// What failed. It may be others' words.
+    pub reason: String,
 }
 
 impl DetectDb {
-    /// Keeps that a connector must wait. It waits no shorter than was kept before.
+    /// Keeps that a connector must wait. What another system asked for becomes no shorter.
     pub fn pause_connector(&mut self, pause: &ConnectorPause) -> Result<(), SinkError> {
-        let sql = "INSERT INTO connector_pause VALUES (?1, ?2, ?3)
-                   ON CONFLICT (space, connector) DO UPDATE SET until = max(until, excluded.until)";
-        let row = params![pause.space, pause.connector, pause.until];
+        let sql = "INSERT INTO connector_pause (space, connector, asked, until, reason) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT (space, connector, asked) DO UPDATE
+                   SET until = iif(asked, max(until, excluded.until), excluded.until), reason = excluded.reason";
+        let row = params![pause.space, pause.connector, pause.is_asked, pause.until, kept(&pause.reason)];
         self.connection.execute(sql, row).map(drop).map_err(|error| of_database(&self.path, error))
     }
 
-    /// The connectors that must still wait, and forgets those that need not. One that would have to wait until after `latest`
-    /// need not, either: the clock was set back.
-    pub fn paused_connectors(&mut self, now: i64, latest: i64) -> Result<Vec<ConnectorPause>, SinkError> {
+    /// Keeps that a connector works again. What another system asked for remains.
+    pub fn resume_connector(&mut self, space: &str, connector: &str) -> Result<(), SinkError> {
+        let sql = "DELETE FROM connector_pause WHERE space = ?1 AND connector = ?2 AND NOT asked";
+        let done = self.connection.execute(sql, [space, connector]);
+        done.map(drop).map_err(|error| of_database(&self.path, error))
+    }
+
+    /// What other systems asked for that still holds; the rest is forgotten. One that would have to wait until after `latest`
+    /// need not: the clock was set back.
+    pub fn begin_pauses(&mut self, now: i64, latest: i64) -> Result<Vec<ConnectorPause>, SinkError> {
+        let sql = "DELETE FROM connector_pause WHERE NOT asked OR until <= ?1 OR until > ?2";
+        let cleared = self.connection.execute(sql, [now, latest]);
+        cleared.map_err(|error| of_database(&self.path, error))?;
+        self.paused_connectors(now)
+    }
+
+    /// The connectors that must wait, the longest wait of one last.
+    pub fn paused_connectors(&self, now: i64) -> Result<Vec<ConnectorPause>, SinkError> {
         let failed = |error| of_database(&self.path, error);
-        let sql = "DELETE FROM connector_pause WHERE until <= ?1 OR until > ?2";
-        self.connection.execute(sql, [now, latest]).map_err(failed)?;
-        let sql = "SELECT space, connector, until FROM connector_pause";
+        let sql = "SELECT space, connector, asked, until, reason FROM connector_pause WHERE until > ?1 ORDER BY until";
         let mut query = self.connection.prepare(sql).map_err(failed)?;
-        let found = query.query_map([], |row| {
-            Ok(ConnectorPause { space: row.get(0)?, connector: row.get(1)?, until: row.get(2)? })
+        let found = query.query_map([now], |row| {
+            Ok(ConnectorPause {
+                space: row.get(0)?,
+                connector: row.get(1)?,
+                is_asked: row.get(2)?,
+                until: row.get(3)?,
+                reason: row.get(4)?,
+            })
         });
         found.map_err(failed)?.collect::<rusqlite::Result<_>>().map_err(failed)
     }

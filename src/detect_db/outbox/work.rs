@@ -16,6 +16,27 @@ const DUE: &str = "state = 'waiting' AND action = ?1 AND next_at <= ?2 AND (even
         SELECT 1 FROM outbox AS opening WHERE opening.alert = outbox.alert AND opening.action = outbox.action
             AND opening.event = 'open' AND opening.state IN ('waiting', 'running')))";
 
+/// Rows of one action that may be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionClaim {
+    /// The action.
+    pub action: String,
+    /// At most so many.
+    pub most: u32,
+    /// Only those that somebody wants tried now: the others wait for something.
+    pub is_urgent: bool,
+}
+
+impl ActionClaim {
+    /// What it is for, by the name of the action, the second and the number of rows.
+    fn sql(&self) -> String {
+        match self.is_urgent {
+            true => format!("outbox INDEXED BY outbox_urgent WHERE urgent = 1 AND {DUE}"),
+            false => format!("outbox WHERE {DUE}"),
+        }
+    }
+}
+
 /// A row that is being done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DueAction {
@@ -109,41 +130,38 @@ impl DetectDb {
         Ok(left)
     }
 
-    /// How many rows of each of these actions are due; of each, no more than so many are counted.
-    pub fn due_actions(
-        &self,
-        names: &[String],
-        most: u32,
-        now: i64,
-    ) -> Result<BTreeMap<String, u32>, SinkError> {
-        let count = |name: &String| {
-            let sql = format!("SELECT count(*) FROM (SELECT 1 FROM outbox WHERE {DUE} LIMIT ?3)");
+    /// How many of these rows are due, by action.
+    pub fn due_actions(&self, claims: &[ActionClaim], now: i64) -> Result<BTreeMap<String, u32>, SinkError> {
+        let count = |claim: &ActionClaim| {
+            let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT ?3)", claim.sql());
             let mut query = self.connection.prepare_cached(&sql)?;
-            Ok((name.clone(), query.query_row(params![name, now, most], |row| row.get(0))?))
+            let key = params![claim.action, now, claim.most];
+            Ok((claim.action.clone(), query.query_row(key, |row| row.get(0))?))
         };
-        let counted: rusqlite::Result<_> = names.iter().map(count).collect();
+        let counted: rusqlite::Result<_> = claims.iter().map(count).collect();
         counted.map_err(|error| of_database(&self.path, error))
     }
 
-    /// Rows that are due, of each action at most so many, the oldest first. They are running then.
-    pub fn claim_actions(&mut self, wanted: &[(String, u32)], now: i64) -> Result<Vec<DueAction>, SinkError> {
+    /// Rows that are due, the oldest first. They are running then.
+    pub fn claim_actions(&mut self, wanted: &[ActionClaim], now: i64) -> Result<Vec<DueAction>, SinkError> {
         self.claim_at(wanted, now).map_err(|error| of_database(&self.path, error))
     }
 
-    fn claim_at(&mut self, wanted: &[(String, u32)], now: i64) -> rusqlite::Result<Vec<DueAction>> {
+    fn claim_at(&mut self, wanted: &[ActionClaim], now: i64) -> rusqlite::Result<Vec<DueAction>> {
         let mut claimed = Vec::new();
-        for (action, most) in wanted {
+        for claim in wanted {
             let sql = format!(
-                "SELECT id, alert, event, tries, put_at, sent_to, sent, version, tried_at FROM outbox
-                 WHERE {DUE} ORDER BY next_at, id LIMIT ?3"
+                "SELECT id, alert, event, tries, put_at, sent_to, sent, version, tried_at FROM {}
+                 ORDER BY next_at, id LIMIT ?3",
+                claim.sql()
             );
             let mut query = self.connection.prepare_cached(&sql)?;
-            let found = query.query_map(params![action, now, most], |row| {
+            let found = query.query_map(params![claim.action, now, claim.most], |row| {
                 let sent: (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
                 let version = row.get(7)?;
                 Ok(DueAction {
                     id: row.get(0)?,
-                    action: action.clone(),
+                    action: claim.action.clone(),
                     alert_id: row.get(1)?,
                     alert: None,
                     event: ActionEvent::of(&row.get::<_, String>(2)?),
@@ -184,7 +202,7 @@ impl DetectDb {
         };
         let sql =
             "UPDATE outbox SET state = ?2, next_at = coalesce(?3, next_at), tries = tries - ?4, answer = ?5,
-                       changed_at = ?6, sent = iif(?2 = 'waiting', sent, NULL),
+                       changed_at = ?6, urgent = 0, sent = iif(?2 = 'waiting', sent, NULL),
                        tried_at = iif(?4 = 0, coalesce(tried_at, ?6), tried_at)
                    WHERE id = ?1 AND state = 'running'";
         let row = params![id, state.word(), next_at, untried, kept(answer), now];

@@ -4,11 +4,12 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Does, Stage, Working, sends};
+use super::{Does, NOW, Stage, Working, sends};
 use crate::{
     actions::ParamsTemplate,
     config::{ActionDoes, ActionSettings},
     connectors::Retry,
+    detect_db::{ActionEvent, OutboxFilter},
     pipeline::progress::RouteState,
 };
 
@@ -72,6 +73,72 @@ async fn a_restart_does_not_end_the_time_that_was_asked_for() {
     working.drained().await;
     let times = stage.played.times();
     assert!(times[1] >= 600, "another alert, too: {times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_retried_by_hand_waits_for_no_pause_and_everything_else_does() {
+    let stage = Stage::new(
+        vec![sends("call", "oncall"), sends("note", "oncall")],
+        &[("oncall", vec![asks(600), asks(600)])],
+    );
+    stage.raise(&["a"]);
+    let working = stage.start();
+    stage.seen(2).await;
+    stage.becomes(0, "waiting").await;
+    stage.becomes(1, "waiting").await;
+    let row = stage.rows().remove(0);
+    let one = OutboxFilter { ids: vec![row.id], ..OutboxFilter::default() };
+    assert_eq!(stage.db().retry_actions(&one, NOW).unwrap(), 1);
+    stage.becomes(0, "done").await;
+    assert!(stage.played.times()[2] < 60, "{:?}", stage.played.times());
+    stage.becomes(1, "done").await;
+    assert!(stage.played.times()[3] >= 600, "{:?}", stage.played.times());
+    working.drained().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_retried_by_hand_waits_for_no_action_that_is_parked() {
+    let stage = Stage::new(vec![sends("call", "oncall")], &[]);
+    stage.raise(&["a"]);
+    stage.played.secretless.store(true, Ordering::SeqCst);
+    let working = stage.start();
+    while stage.rows()[0].answer.is_none() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    stage.played.secretless.store(false, Ordering::SeqCst);
+    stage.db().retry_actions(&OutboxFilter::default(), NOW).unwrap();
+    stage.becomes(0, "done").await;
+    assert!(stage.played.times()[0] < 60, "{:?}", stage.played.times());
+    working.drained().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_action_of_a_connector_that_waits_shows_why_and_until_when() {
+    let mut idle = sends("idle", "oncall");
+    idle.outbox.on = [ActionEvent::Closed].into();
+    let stage = Stage::new(
+        vec![sends("call", "oncall"), sends("note", "oncall"), idle, sends("fine", "chat")],
+        &[("oncall", vec![asks(600), asks(600)])],
+    );
+    stage.raise(&["a"]);
+    let working = stage.start();
+    while stage.status("note").wait.is_none() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for name in ["call", "note"] {
+        let wait = stage.status(name).wait.unwrap();
+        assert!((NOW + 590..=NOW + 620).contains(&wait.until), "{wait:?}");
+        assert!(wait.reason.contains("said so"), "{wait:?}");
+    }
+    assert_eq!((stage.status("idle").wait, stage.status("fine").wait), (None, None));
+    let paused = stage.db().paused_connectors(NOW).unwrap();
+    assert!(paused.iter().all(|pause| pause.connector == "oncall" && pause.reason.contains("said so")));
+    while stage.status("note").wait.is_some() {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    stage.becomes(0, "done").await;
+    working.drained().await;
+    assert_eq!(stage.db().paused_connectors(NOW + 700).unwrap(), [], "a success ends what nobody asked for");
 }
 
 #[tokio::test(start_paused = true)]
