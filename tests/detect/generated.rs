@@ -1,5 +1,6 @@
 //! Records and rules by chance, in the part of the language that pySigma's SQLite backend has.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rand::{RngExt, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
@@ -31,6 +32,9 @@ const PIECES: [&str; 24] = [
     "--",
     "-v",
 ];
+
+/// What is encoded.
+const ENCODED: [&str; 6] = ["Ab", "owner", "x", "-enc", "admin", "é"];
 
 /// Fields of the payload with texts.
 const TEXTS: [&str; 4] = ["x", "y", "data.z", "w"];
@@ -69,10 +73,28 @@ pub fn payload(rng: &mut StdRng) -> Value {
     }
     let address = format!("10.{}.{}.7", rng.random_range(0..4), rng.random_range(0..3));
     payload.insert("ip".to_owned(), Value::String(address));
+    let networks = ["2001:db8::", "2001:db8:1::", "2001:db8:1:2::", "2001:db9::", "fe80::", "::"];
+    let address = format!("{}{}", one(rng, &networks), rng.random_range(1..9));
+    payload.insert("ip6".to_owned(), Value::String(address));
+    payload.insert("b".to_owned(), Value::String(encoded(rng)));
+    payload.insert("lines".to_owned(), Value::String([plain(rng), plain(rng)].join("\n")));
     let (day, hour, minute) = (rng.random_range(1..29), rng.random_range(0..24), rng.random_range(0..60));
     let month = rng.random_range(1..13);
     payload.insert("at".to_owned(), json!(format!("2026-{month:02}-{day:02}T{hour:02}:{minute:02}:05Z")));
     Value::Object(payload)
+}
+
+/// A text in base64, as its bytes or in one of the forms of UTF-16.
+fn encoded(rng: &mut StdRng) -> String {
+    let text: String = (0..rng.random_range(1..4)).map(|_| one(rng, &ENCODED)).collect();
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let bytes = match rng.random_range(0..4) {
+        0 => text.into_bytes(),
+        1 => units.iter().flat_map(|unit| unit.to_le_bytes()).collect(),
+        2 => units.iter().flat_map(|unit| unit.to_be_bytes()).collect(),
+        _ => [vec![0xff, 0xfe], units.iter().flat_map(|unit| unit.to_le_bytes()).collect()].concat(),
+    };
+    STANDARD.encode(bytes)
 }
 
 /// The fields that rules name: the name, where SQLite has it, and whether it is a number.
@@ -81,7 +103,7 @@ pub fn fields() -> Value {
         let quoted: String = path.split('.').map(|name| format!(".\"{name}\"")).collect();
         format!("EventDetails ->> '${quoted}'")
     };
-    let names = TEXTS.iter().chain(&["n", "ip", "at"]);
+    let names = TEXTS.iter().chain(&["n", "ip", "ip6", "b", "lines", "at"]);
     let mut fields: Map<String, Value> = names
         .map(|name| (format!("EventDetails.{name}"), json!({ "sql": path(name), "numeric": *name == "n" })))
         .collect();
@@ -111,7 +133,12 @@ pub fn rule(rng: &mut StdRng) -> String {
 }
 
 fn condition(rng: &mut StdRng, selections: usize) -> String {
-    let mut terms: Vec<String> = (1..=selections).map(|number| format!("s{number}")).collect();
+    let term = |number: usize, rng: &mut StdRng| match rng.random_range(0..8) {
+        0 => one(rng, &["1 of s*", "all of s*", "1 of them", "all of them", "1 of s1*", "any of s*"])
+            .to_owned(),
+        _ => format!("s{number}"),
+    };
+    let mut terms: Vec<String> = (1..=selections).map(|number| term(number, rng)).collect();
     if rng.random_ratio(1, 6) {
         return one(rng, &["1 of s*", "all of s*", "1 of them", "not 1 of s*"]).to_owned();
     }
@@ -134,7 +161,7 @@ fn entries(rng: &mut StdRng) -> Map<String, Value> {
 
 fn entry(rng: &mut StdRng) -> (String, Value) {
     let field = format!("EventDetails.{}", one(rng, &TEXTS));
-    match rng.random_range(0..16) {
+    match rng.random_range(0..24) {
         0 => ("EventType".to_owned(), json!(["a.Created", "A.*"][rng.random_range(0..2)])),
         1 => (
             format!("EventDetails.n|{}", one(rng, &["lt", "lte", "gt", "gte"])),
@@ -174,6 +201,41 @@ fn entry(rng: &mut StdRng) -> (String, Value) {
         13 => {
             let place = one(rng, &["contains", "startswith", "endswith"]);
             (format!("{field}|{place}|all"), json!([value(rng), value(rng)]))
+        }
+        16 => {
+            let form = one(rng, &["", "wide|", "utf16be|", "utf16|"]);
+            (format!("EventDetails.b|{form}base64offset|contains"), json!(one(rng, &ENCODED[..2])))
+        }
+        17 => {
+            let form = one(rng, &["", "wide|", "utf16be|", "utf16|"]);
+            let end = one(rng, &["", "|contains", "|startswith", "|endswith"]);
+            (format!("EventDetails.b|{form}base64{end}"), json!(one(rng, &ENCODED[..4])))
+        }
+        18 => {
+            let networks = ["2001:db8::/32", "2001:db8:1::/48", "fe80::/16", "2001:db8:1:2::/64", "::3/128"];
+            ("EventDetails.ip6|cidr".to_owned(), json!(one(rng, &networks)))
+        }
+        19 => {
+            let place = one(rng, &["startswith", "endswith", "contains", "neq"]);
+            (format!("{field}|fieldref|{place}"), json!(format!("EventDetails.{}", one(rng, &TEXTS))))
+        }
+        20 => {
+            let flags = one(rng, &["re|m", "re|i|m", "re|m|s", "re"]);
+            let expression = one(rng, &["^Ab$", "^a", "owner$", "%.A", "^$", "(?-i:Ab)"]);
+            (format!("EventDetails.lines|{flags}"), json!(expression))
+        }
+        21 => (field, json!([Value::Null, value(rng)])),
+        22 => {
+            let (part, range) =
+                [("minute", 2..59), ("hour", 2..22), ("day", 2..28), ("month", 2..11), ("year", 2025..2028)]
+                    [rng.random_range(0..5)]
+                .clone();
+            let comparison = one(rng, &["lt", "lte", "gt", "gte"]);
+            (format!("EventDetails.at|{part}|{comparison}"), json!(rng.random_range(range)))
+        }
+        23 => {
+            let option = one(rng, &["-v", "/v", "x -v", "--v"]);
+            (format!("{field}|windash|{}", one(rng, &["contains", "startswith", "endswith"])), json!(option))
         }
         14 => (format!("{field}|{}", one(rng, &["contains", "startswith", "endswith"])), values(rng)),
         _ => (field, values(rng)),
