@@ -18,7 +18,8 @@ use crate::{
         text::{Align, counted, cut_end, fitted, grouped, print, print_json, tame, width},
         time::Time,
     },
-    config::Config,
+    config::{Config, proposal},
+    detect::rules::{RuleSet, UnusableRule},
     detect_db::{Alert, Trial},
     lists::LISTS,
 };
@@ -62,9 +63,7 @@ struct TestReport {
 
 pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let set = rules(config)?;
-    let unknown =
-        || UsageError(format!("there is no rule `{}`; see `ccfd rules list --all`", arguments.rule));
-    let rule = set.named(&arguments.rule).ok_or_else(unknown)?;
+    let rule = set.named(&arguments.rule).ok_or_else(|| UsageError(unknown(&set, &arguments.rule)))?;
     let sink = past_sink(config, arguments.sink.as_deref())?;
     let since = arguments.last.second(Clock::system().now());
     let begun = Instant::now();
@@ -80,6 +79,15 @@ pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow:
         print(&text(&report, context))?;
     }
     Ok(Exit::Done)
+}
+
+/// Why there is no rule of this name to try.
+fn unknown(set: &RuleSet, slug: &str) -> String {
+    if let Some(UnusableRule { reason, place, .. }) = set.unusable.iter().find(|rule| &*rule.slug == slug) {
+        return format!("the rule `{}` ({}) judges nothing: {}", tame(slug), tame(place), tame(reason));
+    }
+    let meant = proposal(slug, set.rules.iter().map(|rule| &*rule.slug));
+    format!("there is no rule `{}`{meant}; see `ccfd rules list --all`", tame(slug))
 }
 
 fn report(
