@@ -3,6 +3,7 @@
 mod alerts;
 mod bursts;
 mod cases;
+mod correlations;
 mod delivery;
 mod forgetting;
 mod forgotten;

@@ -17,8 +17,8 @@ use tempfile::TempDir;
 use super::generated::{fields, payload, rule};
 use crate::support::python::Python;
 
-const SECOND: i64 = 1_770_979_925;
-const RECORDS: usize = 300;
+pub const SECOND: i64 = 1_770_979_925;
+pub const RECORDS: usize = 300;
 const RULES: usize = 400;
 
 fn record(number: usize, rng: &mut StdRng) -> Record {
@@ -28,7 +28,7 @@ fn record(number: usize, rng: &mut StdRng) -> Record {
     Record::new(Bytes::from(raw.to_string()), SECOND, IdHash::of(&id), None)
 }
 
-async fn write(dir: &TempDir, records: &[Record]) {
+pub async fn write(dir: &TempDir, records: &[Record]) {
     let config = dir.path().join("ccfd.toml");
     let database = dir.path().join("tables.db");
     let sink = format!("[sink.own]\ntype = \"sqlite\"\npath = {database:?}\n");
