@@ -24,7 +24,7 @@ use super::{
 };
 use crate::support::python::Python;
 
-const RULES: usize = 150;
+const RULES: usize = 60;
 /// The seconds in which the records lie.
 const LONG: i64 = 1_500;
 
