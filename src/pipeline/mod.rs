@@ -26,6 +26,7 @@ pub mod rejects;
 pub mod retry;
 pub mod route;
 pub mod route_registry;
+mod route_status;
 pub mod shutdown;
 pub mod stage;
 pub mod status_file;
