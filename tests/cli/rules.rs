@@ -95,13 +95,12 @@ fn a_rule_is_tried_on_what_a_sink_holds_and_leaves_no_trace() {
     assert!(!place.path("ccfd-data/detect.db").exists() && !place.path("state/detect.db").exists());
     let none = place.run_to(0, &["rules", "test", "key_made", "--last", "1s"]).stdout;
     assert!(none.contains("0 alerts"), "{none}");
-    let outsider = "title: T\nlevel: low\nlogsource: {product: openai, service: audit_logs}\n\
-        detection: {s: {EventType|expand: '%NotSet%'}, condition: s}\n";
-    place.write("own/outsider.yml", outsider);
+    place.replace("rules = [\"own\"]", "rules = [\"own\", \"builtin\"]");
     let said = |rule| place.run_to(2, &["rules", "test", rule]).stderr;
     assert!(said("other").contains("there is no rule `other`; see"), "{}", said("other"));
     assert!(said("key_mode").contains("there is no rule `key_mode`; did you mean `key_made`?"));
-    assert!(said("outsider").contains("judges nothing: `%NotSet%` is not set"), "{}", said("outsider"));
+    let unusable = said("person_from_outside_invited");
+    assert!(unusable.contains("judges nothing: `%OwnDomains%` is not set"), "{unusable}");
 }
 
 #[test]
