@@ -1,5 +1,7 @@
 //! How rules forget: their marks move, and what lies before them is removed, in one transaction.
 
+use std::collections::HashSet;
+
 use rusqlite::params;
 
 use super::{
@@ -29,19 +31,28 @@ impl ForgettingChain {
 }
 
 impl DetectDb {
-    /// What rules that were not in use have missed: those that they are about may have forgotten something since.
-    pub(super) fn forget_missed(&mut self, begun: &[RuleIndex], now: i64) -> rusqlite::Result<()> {
+    /// What rules that were not in use have missed: those that they are about may have forgotten something since. The database
+    /// knows which they are until this is done.
+    pub(super) fn forget_missed(&mut self, now: i64) -> rusqlite::Result<()> {
         let Some(book) = &self.book else { return Ok(()) };
-        let missed = begun.iter().filter(|index| book.lines(**index).is_drawn());
+        let mut query = self.connection.prepare("SELECT id FROM rule WHERE missed AND is_on")?;
+        let ids: HashSet<i64> = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        drop(query);
+        let has_missed = |index: &RuleIndex| {
+            book.rule(*index).is_some_and(|(_, known)| ids.contains(&known.id))
+                && book.lines(*index).is_drawn()
+        };
+        let missed = (0..).map(RuleIndex).take(book.rules.len()).filter(has_missed);
         let missed: Vec<ForgettingRule> =
-            missed.filter_map(|index| of_rule(book, *index, book.lines(*index))).collect();
-        if missed.is_empty() {
+            missed.filter_map(|index| of_rule(book, index, book.lines(index))).collect();
+        if ids.is_empty() {
             return Ok(());
         }
         self.in_turn(0, now, |turn| {
             // What they have lost of their own is kept since they lost it.
             let mut missed = missed.iter().map(|rule| ForgettingRule { lost: NOTHING_FORGOTTEN, ..*rule });
             missed.try_for_each(|rule| turn.forget(&rule))?;
+            turn.begun.execute("UPDATE rule SET missed = 0 WHERE missed AND is_on", [])?;
             // Groups in memory know the marks as they were.
             turn.held.spill(turn.begun)
         })?;

@@ -35,6 +35,7 @@ impl HeldGroup {
         let piece = &mut self.open[place];
         let place = piece.texts;
         let texts = &mut self.texts[place];
+        let before = piece.writer.bytes.len();
         let entry = match entry {
             PieceEntry::Match { at, record, origin, input, .. } => {
                 let shown = piece.writer.shown(texts, pairs);
@@ -47,6 +48,8 @@ impl HeldGroup {
             other @ (PieceEntry::Hit { .. } | PieceEntry::Tick { .. }) => other,
         };
         piece.writer.add(texts, &entry);
+        // Most of them are texts, which are there twice.
+        self.weight += 2 * (piece.writer.bytes.len() - before);
         piece.span.from = piece.span.from.min(at);
         piece.span.to = piece.span.to.max(at);
         piece.span.matches += matches;
@@ -91,7 +94,7 @@ impl HeldGroup {
 
     fn close(&mut self, open: OpenPiece) {
         let OpenPiece { lane, day, writer, span, journaled, .. } = open;
-        self.weight = self.weight.saturating_sub(WRITER_WEIGHT) + writer.bytes.len();
+        self.weight = self.weight.saturating_sub(WRITER_WEIGHT);
         if self.closed.is_empty() {
             self.closed.reserve_exact(1);
         }

@@ -127,9 +127,13 @@ impl HeldGroup {
     }
 
     fn tick(&mut self, at: i64, input: u32, value: &TickValue, by: i64) {
+        let length = match value {
+            TickValue::Text(text) => text.len(),
+            TickValue::Nothing | TickValue::Number(_) | TickValue::Hit(_) => 0,
+        };
         let place = |known: &(i64, u32, TickValue)| (known.0, known.1, &known.2).cmp(&(at, input, value));
         let count = self.ticks.find_or_insert(place, || (at, input, value.clone()), || 0);
-        self.weight += if *count == 0 { TICK_WEIGHT } else { 0 };
+        self.weight += if *count == 0 { TICK_WEIGHT + length } else { 0 };
         *count += by;
         if *count == 0 {
             self.ticks.remove(&(at, input, value.clone()));

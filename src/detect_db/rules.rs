@@ -152,34 +152,33 @@ impl DetectDb {
     /// Takes these rules into use. A rule whose definition has changed starts over: its matches are removed, and its alerts
     /// stay as they are. What is stored is looked at again for rules that now use it.
     pub fn adopt(&mut self, rules: Arc<[Rule]>, now: i64) -> Result<(), SinkError> {
-        let adopted = self.adopt_at(rules, now).and_then(|(book, begun)| {
+        let adopted = self.adopt_at(rules, now).and_then(|book| {
             self.book = Some(book);
-            self.forget_missed(&begun, now)?;
+            self.forget_missed(now)?;
             self.feed(now)
         });
         adopted.map_err(|error| of_database(&self.path, error))
     }
 
-    /// The rules as they are in the database, and those that were not in use before.
-    fn adopt_at(&mut self, rules: Arc<[Rule]>, now: i64) -> rusqlite::Result<(RuleBook, Vec<RuleIndex>)> {
+    /// The rules as they are in the database.
+    fn adopt_at(&mut self, rules: Arc<[Rule]>, now: i64) -> rusqlite::Result<RuleBook> {
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.held.begin(&begun)?;
         let is_first = !begun.prepare("SELECT 1 FROM rule")?.exists([])?;
-        let (mut known, mut begins) = (Vec::new(), Vec::new());
-        for (index, rule) in (0..).map(RuleIndex).zip(rules.iter()) {
-            let found = adopt(&begun, rule, now)?;
+        let mut known = Vec::new();
+        for (rule, is_on) in rules.iter().zip(in_use(&rules)) {
+            let found = adopt(&begun, rule, is_on, now)?;
             if found.starts_over {
                 self.held.spill(&begun)?;
                 start_over(&begun, found.known.id, rule.correlation().is_some())?;
             }
-            if !found.was_on && !is_first && sees_records(&rules, rule) {
+            if is_on && !found.was_on && !is_first && sees_records(&rules, rule) {
                 tracing::info!(
                     rule = &*rule.slug,
                     "a correlation begins now: it does not know the records that were delivered before, until `ccfd backfill` \
                      delivers them again"
                 );
             }
-            begins.extend((!found.was_on).then_some(index));
             known.push(found.known);
         }
         let ids: Vec<i64> = known.iter().map(|rule| rule.id).collect();
@@ -190,7 +189,7 @@ impl DetectDb {
         next_turn(&begun)?;
         self.held.forget();
         begun.commit()?;
-        Ok((book, begins))
+        Ok(book)
     }
 }
 
@@ -209,8 +208,22 @@ fn sees_records(rules: &[Rule], rule: &Rule) -> bool {
     rule.state != RuleState::Off && rule.correlation().is_some_and(|of| of.inputs.iter().any(is_detection))
 }
 
-fn adopt(begun: &Transaction<'_>, rule: &Rule, now: i64) -> rusqlite::Result<AdoptedRule> {
-    let (definition, is_on) = (rule.definition.cast_signed(), rule.state != RuleState::Off);
+/// Which rules judge: those that alert and are not off, and what they use.
+fn in_use(rules: &[Rule]) -> Vec<bool> {
+    let is_on = |place: usize| rules.get(place).is_some_and(|rule| rule.state != RuleState::Off);
+    let mut used = vec![false; rules.len()];
+    let mut open: Vec<usize> = (0..rules.len()).filter(|place| rules[*place].alerts).collect();
+    while let Some(place) = open.pop() {
+        if is_on(place) && !std::mem::replace(&mut used[place], true) {
+            let inputs = rules[place].correlation().into_iter().flat_map(|of| &of.inputs);
+            open.extend(inputs.map(|input| input.rule.0 as usize));
+        }
+    }
+    used
+}
+
+fn adopt(begun: &Transaction<'_>, rule: &Rule, is_on: bool, now: i64) -> rusqlite::Result<AdoptedRule> {
+    let definition = rule.definition.cast_signed();
     let edition = edition(begun, rule)?;
     let sql = "SELECT id, definition, active_since, first_at, mark, epoch, is_on FROM rule WHERE slug = ?1";
     let found = begun.query_row(sql, [&*rule.slug], |row| {
@@ -225,8 +238,8 @@ fn adopt(begun: &Transaction<'_>, rule: &Rule, now: i64) -> rusqlite::Result<Ado
         Ok((known, row.get::<_, i64>(1)?, row.get::<_, bool>(6)?))
     });
     let Some((known, before, was_on)) = found.optional()? else {
-        let sql = "INSERT INTO rule (slug, definition, edition, active_since, epoch, is_on, feeds)
-                   VALUES (?1, ?2, ?3, ?4, 0, ?5, '[]')";
+        let sql = "INSERT INTO rule (slug, definition, edition, active_since, epoch, is_on, feeds, missed)
+                   VALUES (?1, ?2, ?3, ?4, 0, ?5, '[]', ?5)";
         begun.execute(sql, params![&*rule.slug, definition, edition, now, is_on])?;
         let id = begun.last_insert_rowid();
         let mark = NOTHING_FORGOTTEN;
@@ -245,9 +258,10 @@ fn adopt(begun: &Transaction<'_>, rule: &Rule, now: i64) -> rusqlite::Result<Ado
         false => known,
     };
     let KnownRule { id, epoch, .. } = known;
-    let sql = "UPDATE rule SET definition = ?2, edition = ?3, epoch = ?4, is_on = ?5 WHERE id = ?1
-                   AND (definition, edition, epoch, is_on) <> (?2, ?3, ?4, ?5)";
-    begun.execute(sql, params![id, definition, edition, epoch, is_on])?;
+    let sql = "UPDATE rule SET definition = ?2, edition = ?3, epoch = ?4, is_on = ?5,
+                   missed = missed OR (?5 AND NOT is_on AND NOT ?6)
+               WHERE id = ?1 AND (definition, edition, epoch, is_on) <> (?2, ?3, ?4, ?5)";
+    begun.execute(sql, params![id, definition, edition, epoch, is_on, starts_over])?;
     if starts_over {
         tracing::info!(
             rule = &*rule.slug,

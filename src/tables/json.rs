@@ -1,6 +1,11 @@
 //! JSON text as other text: the content of a string, and two ways to reformat a value.
 
-use std::{borrow::Cow, iter};
+use std::{borrow::Cow, fmt, iter};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Visitor},
+};
 
 use super::json_scanner::JsonScanner;
 
@@ -21,6 +26,35 @@ pub fn text(json: &[u8]) -> Option<Cow<'_, str>> {
     match unescaped(json) {
         Some(inner) => std::str::from_utf8(inner).ok().map(Cow::Borrowed),
         None => serde_json::from_slice::<String>(json).ok().map(Cow::Owned),
+    }
+}
+
+/// The text of a JSON string, with U+FFFD in place of what Unicode cannot express; `None` for other JSON.
+pub fn lossy_text(json: &[u8]) -> Option<Cow<'_, str>> {
+    text(json).or_else(|| {
+        let ByteText(bytes) = serde_json::from_slice(json).ok()?;
+        Some(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
+    })
+}
+
+/// A JSON string as bytes, in which half of a surrogate pair is written like another character: no UTF-8.
+struct ByteText(Vec<u8>);
+
+impl<'de> Deserialize<'de> for ByteText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = ByteText;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a string")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<ByteText, E> {
+                Ok(ByteText(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
     }
 }
 
@@ -95,6 +129,16 @@ mod tests {
     fn one_line_borrows_what_has_no_breaks_and_joins_what_has() {
         assert!(matches!(one_line(br#"{"a":"\n"}"#), Cow::Borrowed(_)));
         assert_eq!(one_line(b"{\r\n  \"a\": 1\n}\n").as_ref(), b"{  \"a\": 1}");
+    }
+
+    #[test]
+    fn what_unicode_cannot_express_is_replaced_in_a_lossy_text_and_nothing_else() {
+        assert_eq!(lossy_text(br#""a \ud83d b \u00e9""#).as_deref(), Some("a \u{fffd}\u{fffd}\u{fffd} b é"));
+        assert_eq!(lossy_text(br#""\ud83d\ude00""#).as_deref(), Some("😀"));
+        assert!(matches!(lossy_text(br#""plain""#), Some(Cow::Borrowed("plain"))));
+        for json in ["1", "[1]", "{}", "null", "\"cut", ""] {
+            assert_eq!(lossy_text(json.as_bytes()), None, "{json}");
+        }
     }
 
     #[test]

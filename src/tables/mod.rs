@@ -32,7 +32,7 @@ pub use collection::Tables;
 pub use column::{Column, ColumnKind, Origin, Text};
 pub use connector_runs::CONNECTOR_RUNS;
 pub use health::HEALTH;
-pub use json::{compact, compact_parts, one_line, text};
+pub use json::{compact, compact_parts, lossy_text, one_line, text};
 pub use json_scanner::JsonScanner;
 pub use lazy_row::{LazyRow, top_level};
 pub use members::Members;

@@ -7,6 +7,7 @@ use ccfd::{
     detect_db::{AlertLimits, AlertStatus, DetectDb, Disposition},
     sinks::SinkError,
 };
+use rusqlite::Connection;
 
 use super::{
     Alerts,
@@ -256,6 +257,23 @@ fn a_database_can_be_created_by_several_processes_at_once() {
 
 #[test]
 fn an_alert_of_a_rule_that_others_have_forgotten_without_is_withdrawn_as_ever() {
+    withdrawn_after_a_return(|_| {});
+}
+
+#[test]
+fn a_kill_while_a_rule_is_taken_into_use_again_does_not_let_it_forget_less() {
+    withdrawn_after_a_return(|alerts| {
+        let fault =
+            "CREATE TRIGGER fault BEFORE UPDATE OF mark ON rule BEGIN SELECT RAISE(ABORT, 'killed'); END";
+        Connection::open(alerts.path()).unwrap().execute_batch(fault).unwrap();
+        let mut killed = DetectDb::open(&alerts.path(), 0).unwrap();
+        assert!(killed.adopt(alerts.rules.clone(), alerts.now).is_err());
+        Connection::open(alerts.path()).unwrap().execute_batch("DROP TRIGGER fault").unwrap();
+    });
+}
+
+/// With something that happens before the rule comes back.
+fn withdrawn_after_a_return(happens: fn(&Alerts)) {
     let fewer = [(Comparison::Less, 3.0)];
     let rules = vec![
         detection("failed", false),
@@ -270,6 +288,7 @@ fn an_alert_of_a_rule_that_others_have_forgotten_without_is_withdrawn_as_ever() 
     alerts.reopen();
     clear_up(&mut alerts, 2 * DAY + 10);
     alerts.rules = rules.clone().into();
+    happens(&alerts);
     alerts.reopen();
     alerts.deliver(&matches(&rules, &[("c", later - 2), ("d", later - 1)]));
     let left: Vec<Vec<String>> = alerts.facts().into_iter().map(|one| one.records).collect();

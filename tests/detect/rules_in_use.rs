@@ -4,11 +4,12 @@ use ccfd::{
     detect::model::{Comparison, CorrelationKind, Rule, RuleState},
     detect_db::DetectDb,
 };
+use rusqlite::Connection;
 
 use super::{
     Alerts,
     alerts::{matches, three},
-    rules::correlation,
+    rules::{correlation, detection},
 };
 
 const ABC: [(&str, i64); 3] = [("a", 100), ("b", 101), ("c", 102)];
@@ -105,4 +106,28 @@ fn matches_that_two_processes_store_complete_one_alert() {
     store(&mut alerts.db, ABC[2]);
     store(&mut other, ("d", 103));
     assert_eq!(raised(&alerts), counts(&[("many_failed", 4)]));
+}
+
+#[test]
+fn what_only_a_rule_uses_that_is_off_is_not_in_use_either() {
+    let at_least = [(Comparison::AtLeast, 2.0)];
+    let mut rules = vec![
+        detection("failed", false),
+        correlation("many_failed", CorrelationKind::EventCount, &[0], true, 10, &at_least),
+        correlation("again_and_again", CorrelationKind::EventCount, &[1], true, 100, &at_least),
+        detection("created", true),
+    ];
+    rules[1].alerts = false;
+    let in_use = |alerts: &Alerts| {
+        let database = Connection::open(alerts.path()).unwrap();
+        let mut query = database.prepare("SELECT slug FROM rule WHERE is_on ORDER BY id").unwrap();
+        let slugs = query.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        slugs.collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    let mut alerts = Alerts::new(rules.clone());
+    assert_eq!(in_use(&alerts), ["failed", "many_failed", "again_and_again", "created"]);
+    rules[2].state = RuleState::Off;
+    alerts.rules = rules.clone().into();
+    alerts.reopen();
+    assert_eq!(in_use(&alerts), ["created"]);
 }

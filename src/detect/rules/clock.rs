@@ -43,7 +43,7 @@ impl DatePart {
             RowValue::Time(second) => utc(*second),
             RowValue::Number(_) => utc(value.number()?.real() as i64),
             RowValue::Text(text) => written(text),
-            RowValue::Bool(_) | RowValue::Object(_) => None,
+            RowValue::Bool(_) | RowValue::Object(..) => None,
         }?;
         Some(match self {
             Self::Minute => i64::from(date.minute()),

@@ -6,7 +6,7 @@ use super::{
     field::{ColumnPath, FieldSource},
     value::RowValue,
 };
-use crate::tables::{JsonScanner, text, top_level};
+use crate::tables::{JsonScanner, lossy_text, top_level};
 
 /// A derived field.
 pub(super) struct DerivedField {
@@ -95,7 +95,7 @@ pub(super) fn at_path<'a>(json: &'a [u8], names: &[String], visit: Visit<'_, 'a>
 pub(super) fn contents<'a>(json: &'a [u8], names: &[String], visit: Visit<'_, 'a>) -> bool {
     descend(json, names, &mut |content| {
         if content.first() == Some(&b'"') {
-            return text(content).is_some_and(|content| visit(RowValue::Text(content)));
+            return lossy_text(content).is_some_and(|content| visit(RowValue::Text(content)));
         }
         let mut joined = String::new();
         let mut parts = 0;
@@ -116,7 +116,7 @@ pub(super) fn contents<'a>(json: &'a [u8], names: &[String], visit: Visit<'_, 'a
 }
 
 fn text_of(json: &[u8]) -> Option<Cow<'_, str>> {
-    if json.first() == Some(&b'"') { text(json) } else { None }
+    if json.first() == Some(&b'"') { lossy_text(json) } else { None }
 }
 
 /// Finds the JSON at a path, in each element of arrays on the way.
@@ -142,7 +142,7 @@ fn descend<'a>(json: &'a [u8], names: &[String], found: &mut dyn FnMut(&'a [u8])
 pub(super) fn every_text<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
     let mut ended = false;
     let mut each = |_: &FoundText<'_>, json: &'a [u8]| {
-        ended = ended || text(json).is_some_and(|text| visit(RowValue::Text(text)));
+        ended = ended || lossy_text(json).is_some_and(|text| visit(RowValue::Text(text)));
         (!ended).then_some(())
     };
     _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, &FoundText::default(), &mut each);
@@ -159,7 +159,7 @@ pub(super) fn roles<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
         let begins_like_one =
             |text: &str| text.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("role"));
         let is_role = |text: &str| place.in_role || begins_like_one(text);
-        ended = text(json).is_some_and(|text| is_role(&text) && visit(RowValue::Text(text)));
+        ended = lossy_text(json).is_some_and(|text| is_role(&text) && visit(RowValue::Text(text)));
         (!ended).then_some(())
     };
     _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, &FoundText::default(), &mut each);
@@ -246,7 +246,7 @@ mod tests {
         let json = br#"[{"content":"one"},{"content":null},{"content":[{"type":"text","text":"two"},{"type":"image_url"},
             {"type":"text","text":"three"}]},{"content":"\ud83d"},{"content":[]},{"content":{"text":"four"}}]"#;
         let found = all(|visit| contents(json, &["content".to_owned()], visit));
-        assert_eq!(found, ["one", "two\nthree", "four"]);
+        assert_eq!(found, ["one", "two\nthree", "\u{fffd}\u{fffd}\u{fffd}", "four"]);
     }
 
     #[test]

@@ -171,7 +171,11 @@ impl<'a> JudgedRow<'a> {
     fn at(&self, path: &ColumnPath, visit: Visit<'_, 'a>) -> bool {
         let Some(column) = self.table.columns.get(path.column) else { return false };
         if column.kind != ColumnKind::Dynamic {
-            return RowValue::of_column(self.row.value(path.column)).is_some_and(visit);
+            let value = RowValue::of_column(self.row.value(path.column));
+            // A text that no row can hold is judged all the same.
+            let text = || self.row.json(path.column).filter(|json| json.first() == Some(&b'"'));
+            let text = || text().filter(|_| column.kind == ColumnKind::String).and_then(RowValue::of_json);
+            return value.or_else(text).is_some_and(visit);
         }
         let Some(json) = self.row.json(path.column) else { return false };
         match path.names.split_first() {

@@ -141,10 +141,10 @@ impl Matcher {
         self.flags.iter().any(|flag| match value {
             RowValue::Bool(value) => value == flag,
             RowValue::Text(text) => text.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
-            RowValue::Number(_) | RowValue::Time(_) | RowValue::Object(_) => false,
+            RowValue::Number(_) | RowValue::Time(_) | RowValue::Object(..) => false,
         }) || self.networks.iter().any(|network| match value {
             RowValue::Text(text) => network.contains(text),
-            RowValue::Bool(_) | RowValue::Number(_) | RowValue::Time(_) | RowValue::Object(_) => false,
+            RowValue::Bool(_) | RowValue::Number(_) | RowValue::Time(_) | RowValue::Object(..) => false,
         }) || self.dates.iter().any(|(part, comparison, number)| {
             part.of(value).is_some_and(|part| compares(Number::Whole(part), *comparison, *number))
         })

@@ -1,8 +1,8 @@
 //! A value of a record as rules see it, and numbers that compare exactly.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::{borrow::Cow, cell::OnceCell, cmp::Ordering};
 
-use crate::tables::{ColumnValue, compact, iso8601, text};
+use crate::tables::{ColumnValue, compact, iso8601, lossy_text};
 
 /// A value other than `null`. An array is its elements.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +15,8 @@ pub(super) enum RowValue<'a> {
     Bool(bool),
     /// A whole second.
     Time(i64),
-    /// An object, as JSON text.
-    Object(&'a [u8]),
+    /// An object as received, and as compact JSON text once somebody asks for it: most are only known to be there.
+    Object(&'a [u8], OnceCell<String>),
 }
 
 impl<'a> RowValue<'a> {
@@ -31,11 +31,12 @@ impl<'a> RowValue<'a> {
         }
     }
 
-    /// A JSON value other than an array. A text that Unicode cannot express is none, as in a row.
+    /// A JSON value other than an array. What Unicode cannot express in a text is U+FFFD: nobody hides a text by
+    /// half of a surrogate pair in it.
     pub fn of_json(json: &'a [u8]) -> Option<Self> {
         match json.first()? {
-            b'"' => text(json).map(Self::Text),
-            b'{' => Some(Self::Object(json)),
+            b'"' => lossy_text(json).map(Self::Text),
+            b'{' => Some(Self::Object(json, OnceCell::new())),
             b't' => Some(Self::Bool(true)),
             b'f' => Some(Self::Bool(false)),
             b'-' | b'0'..=b'9' => {
@@ -52,8 +53,7 @@ impl<'a> RowValue<'a> {
             Self::Bool(true) => Cow::Borrowed("true"),
             Self::Bool(false) => Cow::Borrowed("false"),
             Self::Time(second) => Cow::Owned(iso8601(*second).as_str().to_owned()),
-            // Most are only known to be there, so that this is made for the rest.
-            Self::Object(json) => Cow::Owned(compact(json)),
+            Self::Object(json, text) => Cow::Borrowed(text.get_or_init(|| compact(json))),
         }
     }
 
@@ -62,7 +62,7 @@ impl<'a> RowValue<'a> {
         match self {
             Self::Text(text) | Self::Number(text) => Number::parse(text),
             Self::Time(second) => Some(Number::Whole(*second)),
-            Self::Bool(_) | Self::Object(_) => None,
+            Self::Bool(_) | Self::Object(..) => None,
         }
     }
 }

@@ -232,6 +232,11 @@ fn what_a_record_repeats_or_escapes_is_as_in_its_row() {
     assert!(matches_event(&set, r#"{"id":"1","type":"\u0042"}"#));
     assert!(!matches_event(&set, r#"{"id":"1","type":null}"#));
     assert!(!matches_event(&set, r#"{"id":"1","type":"\ud83d"}"#));
+    let agent = loaded(&audit_rule("s: {UserAgent|contains: curl}\ncondition: s"));
+    let cut = LOGIN.replace("curl/8.5", "curl/8.5 \\ud83d");
+    assert!(cut.contains(r"\ud83d") && matches_event(&agent, &cut), "half a character hides nothing");
+    let kind = loaded(&audit_rule("s: {EventType|startswith: login}\ncondition: s"));
+    assert!(matches_event(&kind, r#"{"id":"1","type":"login.failed\ud83d"}"#));
     let number = loaded(&audit_rule("s: {EventType: '7'}\ncondition: s"));
     assert!(matches_event(&number, r#"{"id":"1","type":7}"#));
 }
