@@ -182,7 +182,7 @@ impl<'a> JsonScanner<'a> {
 
 /// Groups of eight bytes that are looked at one by one before the rest is searched by `memchr`: most strings are shorter than
 /// what its beginning costs.
-const SHORT: usize = 4;
+const SHORT: usize = 6;
 
 /// The place of the first quote or backslash.
 #[inline]

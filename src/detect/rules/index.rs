@@ -26,6 +26,10 @@ pub(super) struct TableIndex {
     others: Vec<usize>,
 }
 
+/// Detections that only match events of a type, by their places.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidates<'i>(&'i [usize]);
+
 /// A detection that judges.
 #[derive(Debug)]
 pub(super) struct CompiledDetection {
@@ -94,10 +98,18 @@ impl TableIndex {
         !self.others.is_empty()
     }
 
-    /// The detections that can match a record whose type is this JSON text; none for most records.
-    pub fn candidates<'i>(&'i self, kind: Option<&[u8]>) -> impl Iterator<Item = &'i CompiledDetection> {
-        let of_type = kind.map_or(&[][..], |json| self.of_type(json));
-        of_type.iter().chain(&self.others).map(|place| &self.detections[*place])
+    /// The detections that can match a record whose type is this JSON text, beside those that may match any; none for most
+    /// records.
+    pub fn candidates(&self, kind: Option<&[u8]>) -> Candidates<'_> {
+        Candidates(kind.map_or(&[][..], |json| self.of_type(json)))
+    }
+
+    /// These detections, and those that may match any record.
+    pub fn detections<'i>(
+        &'i self,
+        candidates: Candidates<'i>,
+    ) -> impl Iterator<Item = &'i CompiledDetection> {
+        candidates.0.iter().chain(&self.others).map(|place| &self.detections[*place])
     }
 
     /// The column of the type, if detections are divided by it.

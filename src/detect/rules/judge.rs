@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     field::FieldId,
     fold::folded,
-    index::{CompiledDetection, MatchView, TableIndex, ViewedValues},
+    index::{Candidates, CompiledDetection, MatchView, TableIndex, ViewedValues},
     judged_row::{JudgedRow, identifying, shortened},
     set::RuleSet,
     value::RowValue,
@@ -38,6 +38,9 @@ pub struct RecordJudge<'a> {
     set: &'a RuleSet,
     index: Option<&'a TableIndex>,
     row: JudgedRow<'a>,
+    /// The type of the last record as JSON text, and the detections that it can match: most records are of the same type as
+    /// the one before.
+    last: Option<(&'a [u8], Candidates<'a>)>,
 }
 
 impl<'a> RecordJudge<'a> {
@@ -52,7 +55,16 @@ impl<'a> RecordJudge<'a> {
             true => row.json(column),
             false => top_level(&record.raw, "type"),
         });
-        for detection in index.candidates(kind) {
+        let candidates = match (self.last, kind) {
+            (Some((last, candidates)), Some(kind)) if last == kind => candidates,
+            (_, Some(kind)) => {
+                let candidates = index.candidates(Some(kind));
+                self.last = Some((kind, candidates));
+                candidates
+            }
+            (_, None) => index.candidates(None),
+        };
+        for detection in index.detections(candidates) {
             let holds = detection.check.holds(row);
             let cut = row.take_cut();
             if !cut.is_empty() {
@@ -76,7 +88,7 @@ impl RuleSet {
     /// Judges records of this table from this collector.
     pub fn judging<'a>(&'a self, table: &'a Table, connector: &'a str) -> RecordJudge<'a> {
         let index = self.tables.iter().find(|index| index.name == table.name);
-        RecordJudge { set: self, index, row: JudgedRow::of(&self.fields, table, connector, b"") }
+        RecordJudge { set: self, index, row: JudgedRow::of(&self.fields, table, connector, b""), last: None }
     }
 
     /// Judges one record.
