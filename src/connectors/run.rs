@@ -131,6 +131,8 @@ pub enum Retry {
     No,
     /// Later.
     Yes,
+    /// Later, for what is left: the receiver works, and has done a part.
+    Rest,
     /// After the time that the receiver named.
     After(Duration),
 }
@@ -178,7 +180,7 @@ impl RunFailure {
     /// With the time of another attempt, if the receiver named how long to wait.
     pub(super) fn dated(self, now: DateTime<Utc>) -> Self {
         let retry_at = match self.retry {
-            Retry::No | Retry::Yes => None,
+            Retry::No | Retry::Yes | Retry::Rest => None,
             Retry::After(wait) => {
                 TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait))
             }

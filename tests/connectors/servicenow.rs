@@ -194,14 +194,46 @@ async fn an_attempt_whose_answer_was_lost_makes_no_second_incident() {
 }
 
 #[tokio::test]
+async fn an_attempt_changes_the_incident_that_an_earlier_one_has_made_whatever_it_is_known_by() {
+    let instance = Instance::start();
+    let connector = instance.connector();
+    let params = push(json!({ "short_description": "s", "correlation_id": "c" }));
+    // It is made, and cannot be read.
+    instance.server.script([Fate::Arrives.into(), Step::from(Reply::status(503))]);
+    let failed = connector.attempt(params.clone(), Some("alert")).await.unwrap_err();
+    assert_eq!((failed.retry, instance.incidents().len()), (Retry::Yes, 1));
+    let pushed = connector.attempt(params.clone(), Some("alert")).await.unwrap();
+    assert_eq!((instance.incidents().len(), &pushed["id"]), (1, &instance.incidents()[0]["sys_id"]));
+    connector.attempt(params, Some("another")).await.unwrap();
+    assert_eq!(instance.incidents().len(), 2, "another run makes its own, under the same id");
+}
+
+#[tokio::test]
+async fn comments_with_one_id_are_added_each_once() {
+    let instance = Instance::start();
+    let connector = instance.connector();
+    let mut params = push(json!({ "short_description": "s", "correlation_id": "c" }));
+    let comment = |text: &str| json!({ "commentId": "one", "comment": text });
+    params["subActionParams"]["comments"] = json!([comment("first"), comment("second"), comment("second")]);
+    // It makes the incident, reads it, adds a comment, and cannot add the next one.
+    let steps = (0..3).map(|_| Step::from(Fate::Arrives)).chain([Reply::status(503).into()]);
+    instance.server.script(steps);
+    connector.attempt(params.clone(), Some("alert")).await.unwrap_err();
+    assert_eq!(instance.incidents()[0]["work_notes"], json!(["first"]));
+    connector.attempt(params, Some("alert")).await.unwrap();
+    assert_eq!(instance.incidents()[0]["work_notes"], json!(["first", "second", "second"]));
+}
+
+#[tokio::test]
 async fn an_attempt_adds_no_comment_that_an_earlier_one_has_added() {
     let instance = Instance::start();
     let connector = instance.connector();
     let mut params = push(json!({ "short_description": "s" }));
     let comment = |text: &str| json!({ "commentId": text, "comment": text });
     params["subActionParams"]["comments"] = json!([comment("first"), comment("second"), comment("third")]);
-    // It looks for the incident, makes and reads it, adds a comment, reads it, and cannot add the next one.
-    let steps = (0..5).map(|_| Step::from(Fate::Arrives)).chain([Reply::status(503).into()]);
+    // It looks for the incident, makes and reads it, adds a comment, and cannot add the next one: nothing between the two can
+    // fail.
+    let steps = (0..4).map(|_| Step::from(Fate::Arrives)).chain([Reply::status(503).into()]);
     instance.server.script(steps);
     let failed = connector.attempt(params.clone(), Some("alert^1")).await.unwrap_err();
     assert_eq!((failed.retry, &instance.incidents()[0]["work_notes"]), (Retry::Yes, &json!(["first"])));

@@ -90,7 +90,7 @@ impl<'a> FailedRun<'a> {
     fn of(id: &'a str, failure: RunFailure, now: DateTime<Utc>) -> Self {
         let retry = match failure.retry {
             Retry::No => false.into(),
-            Retry::Yes => true.into(),
+            Retry::Yes | Retry::Rest => true.into(),
             Retry::After(wait) => {
                 let wait = chrono::Duration::from_std(wait).ok();
                 // The time that the message names, too.

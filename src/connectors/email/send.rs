@@ -69,11 +69,16 @@ pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
     }
     // A run with a key is attempted again, for these alone.
     if let Some(first) = sent.passing().next().filter(|_| run.idempotency_key.is_some()) {
-        let (count, all, reply) = (sent.passing().count(), recipients.len(), first.why.reply());
         run.progress.note(sent.accepted.iter().map(part)).await;
-        let why =
-            format!("{count} of {all} recipients are refused for a while, and the others have it: {reply}");
-        return Err(failed(why, Retry::Yes));
+        let count = sent.passing().count();
+        let why = format!(
+            "{count} of {} recipients refused for a while ({} have it, {} refused for good): {}",
+            recipients.len(),
+            before.len() + sent.accepted.len(),
+            sent.refused.len() - count,
+            first.why.reply()
+        );
+        return Err(failed(why, Retry::Rest));
     }
     let texts = |addresses: &mut dyn Iterator<Item = &Address>| -> Vec<String> {
         addresses.map(ToString::to_string).collect()

@@ -61,7 +61,7 @@ fn refused(run: &RunContext<'_>, response: OutgoingResponse, hidden: &Hidden) ->
     let what = "error posting pagerduty event:";
     let message = match retry {
         Retry::No => format!("{what} unexpected status {status}"),
-        Retry::Yes => format!("{what} http status {status}, retry later"),
+        Retry::Yes | Retry::Rest => format!("{what} http status {status}, retry later"),
         Retry::After(wait) => format!("{what} http status {status}, retry at {}", retry_at(run.now, wait)),
     };
     let redirected = redirected(response.status, &response.headers);

@@ -1,5 +1,7 @@
 //! Makes or changes an incident, with comments.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -7,7 +9,7 @@ use super::{
     super::{
         progress::RunProgress,
         run::{Retry, RunFailure},
-        stable_id::stable_id,
+        stable_id::{hash_hex, stable_id},
     },
     client::{Endpoint, Instance},
     incident::{Incident, TABLE},
@@ -25,7 +27,11 @@ const FIELD_PREFIX: &str = "u_";
 /// The field of comments.
 const COMMENT_FIELD: &str = "work_notes";
 
-/// Makes or changes an incident, and returns what it is known by. An attempt adds no comment that an earlier one has added.
+/// In front of the `sys_id` of an incident that an attempt has made.
+const MADE: &str = "incident ";
+
+/// Makes or changes an incident, and returns what it is known by. An attempt makes no incident and adds
+/// no comment that an earlier one has made or added.
 pub async fn push(
     client: &Instance<'_>,
     push: Push,
@@ -39,11 +45,18 @@ pub async fn push(
         return Err(client.failed("Unable to create incident", why, Retry::No));
     }
     let mut id = external_id;
-    let is_known = incident.contains_key("correlation_id");
-    if let Some(run) = run.filter(|_| id.is_none() && !is_known) {
-        // An earlier attempt may have made it without hearing so.
+    let done = progress.done().await?;
+    let is_new = id.is_none();
+    if is_new {
+        // An earlier attempt has made it.
+        id = done.iter().find_map(|part| part.strip_prefix(MADE)).map(str::to_owned);
+    }
+    if let Some(run) = run.filter(|_| is_new && !incident.contains_key("correlation_id")) {
         let correlation_id = stable_id(run);
-        id = read::by_correlation_id(client, &correlation_id).await?.map(|incident| incident.id);
+        if id.is_none() {
+            // An earlier attempt may have made it without hearing so.
+            id = read::by_correlation_id(client, &correlation_id).await?.map(|incident| incident.id);
+        }
         incident.insert("correlation_id".to_owned(), correlation_id.into());
     }
     let (changed, date) = match &id {
@@ -53,17 +66,23 @@ pub async fn push(
             for name in ["caller_id", "opened_by"] {
                 made.insert(name.to_owned(), client.user.into());
             }
-            (create(client, &made, &additional).await?, "sys_created_on")
+            let id = create(client, &made, &additional).await?;
+            progress.note([format!("{MADE}{id}")]).await;
+            (read::one(client, &id).await?, "sys_created_on")
         }
     };
     let mut pushed = changed.pushed(client, date);
-    let (done, mut added) = (progress.done().await?, Vec::new());
+    let (mut added, mut seen) = (Vec::new(), BTreeMap::<String, usize>::new());
     for comment in comments {
-        let part = format!("comment {} of {}", comment.id, changed.id);
+        // Two of them may have one id, and even one text.
+        let text = hash_hex(comment.text.as_bytes());
+        let part = format!("comment {} {text} of {}", comment.id, changed.id);
+        let same = seen.entry(part.clone()).and_modify(|same| *same += 1).or_default();
+        let part = format!("{part} {same}");
         if !done.contains(&part) {
             let mut with_comment = incident.clone();
             with_comment.insert(COMMENT_FIELD.to_owned(), comment.text.into());
-            update(client, &changed.id, &with_comment, &additional).await?;
+            change(client, &changed.id, &with_comment, &additional).await?;
             progress.note([part]).await;
         }
         added.push(json!({ "commentId": comment.id, "pushedDate": pushed.get("pushedDate") }));
@@ -74,40 +93,50 @@ pub async fn push(
     Ok(pushed.into())
 }
 
+/// Makes an incident, and returns its `sys_id`.
 async fn create(
     client: &Instance<'_>,
     incident: &Map<String, Value>,
     additional: &Map<String, Value>,
-) -> Result<Incident, RunFailure> {
+) -> Result<String, RunFailure> {
     let attempt = "Unable to create incident";
-    let id = if client.config.uses_table_api {
+    if client.config.uses_table_api {
         let url = client.url(&["api", "now", "v2", "table", TABLE], &[]);
         let result = client.ask(attempt, Endpoint::Table, Method::POST, url, Some(incident)).await?;
-        sys_id(client, attempt, &result)?
+        sys_id(client, attempt, &result)
     } else {
-        import(client, attempt, prefixed(incident, additional)).await?
-    };
-    read::one(client, &id).await
+        import(client, attempt, prefixed(incident, additional)).await
+    }
 }
 
-/// Changes these fields of an incident.
+/// Changes these fields of an incident, and reads it.
 pub async fn update(
     client: &Instance<'_>,
     id: &str,
     incident: &Map<String, Value>,
     additional: &Map<String, Value>,
 ) -> Result<Incident, RunFailure> {
+    let id = change(client, id, incident, additional).await?;
+    read::one(client, &id).await
+}
+
+/// Changes these fields of an incident, and returns its `sys_id`.
+async fn change(
+    client: &Instance<'_>,
+    id: &str,
+    incident: &Map<String, Value>,
+    additional: &Map<String, Value>,
+) -> Result<String, RunFailure> {
     let attempt = format!("Unable to update incident with id {}", client.said(id));
-    let id = if client.config.uses_table_api {
+    if client.config.uses_table_api {
         let url = read::record_url(client, id);
         let result = client.ask(&attempt, Endpoint::Table, Method::PATCH, url, Some(incident)).await?;
-        sys_id(client, &attempt, &result)?
+        sys_id(client, &attempt, &result)
     } else {
         let mut row = prefixed(incident, additional);
         row.insert("elastic_incident_id".to_owned(), id.into());
-        import(client, &attempt, row).await?
-    };
-    read::one(client, &id).await
+        import(client, &attempt, row).await
+    }
 }
 
 /// Hands a row to Elastic's application, which must be there.

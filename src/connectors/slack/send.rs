@@ -62,7 +62,7 @@ fn refused(run: &RunContext<'_>, response: &OutgoingResponse) -> RunFailure {
             let message = format!("unexpected http response from slack: {status} {}", response.reason());
             return RunFailure::returned(message, None, retry);
         }
-        Retry::Yes => "error posting a slack message, retry later".to_owned(),
+        Retry::Yes | Retry::Rest => "error posting a slack message, retry later".to_owned(),
         Retry::After(wait) => {
             format!("error posting a slack message, retry at {}", retry_at(run.now, wait))
         }

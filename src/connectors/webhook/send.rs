@@ -88,7 +88,7 @@ fn refused(run: &RunContext<'_>, response: OutgoingResponse, hidden: &Hidden) ->
     };
     let message = match retry {
         Retry::No => "error calling webhook, invalid response".to_owned(),
-        Retry::Yes => "error calling webhook, retry later".to_owned(),
+        Retry::Yes | Retry::Rest => "error calling webhook, retry later".to_owned(),
         Retry::After(wait) => format!("error calling webhook, retry at {}", retry_at(run.now, wait)),
     };
     RunFailure::returned(message, Some(said), retry)

@@ -1,10 +1,13 @@
 //! What follows from an attempt: for its row, its action and its connector.
 
+use std::time::Duration;
+
 use tokio::task::{Id, JoinError};
 
 use super::{
     lane::{ASKED_MAX, delay, whole_seconds},
     outcome::{Attempted, Attempts},
+    shown::ShownAction,
     worker::{ActionWorker, RunningAttempt},
 };
 use crate::{
@@ -53,6 +56,7 @@ impl ActionWorker {
                 Attempted::Done(text) => ActionResult::Done(text),
                 Attempted::Failed(text) => ActionResult::Failed(text),
                 Attempted::NotBefore(_, text) => ActionResult::Later(now, text),
+                Attempted::Rest(text) => ActionResult::Again(now, text),
                 Attempted::Again(failure) => ActionResult::Again(now, failure.text),
             };
         };
@@ -71,6 +75,15 @@ impl ActionWorker {
                     status.last_record = status.last_record.max(Some(due.put_at));
                 });
                 ActionResult::Done(text)
+            }
+            // Only this row waits.
+            Attempted::Rest(text) => {
+                if lane.worked() {
+                    self.unsettled.resumed(&begun.lane);
+                }
+                action.worked();
+                mended(Stage::Writing, &action.progress);
+                later(action, due, now, Duration::ZERO, text)
             }
             Attempted::Failed(text) => {
                 if lane.worked() {
@@ -118,17 +131,22 @@ impl ActionWorker {
                 if waits_for_operator {
                     // Nothing was sent: it is no try, and it is not given up.
                     ActionResult::Parked(now.saturating_add(whole_seconds(wait)), text)
-                } else if due.tried_at.is_some_and(|first| now.saturating_sub(first) > KEEP_TRYING) {
-                    let text = format!("given up: {text}");
-                    action.failed(due, &text);
-                    ActionResult::Failed(text)
                 } else {
-                    let wait = whole_seconds(wait.max(delay(due.tries)));
-                    ActionResult::Again(now.saturating_add(wait), text)
+                    later(action, due, now, wait, text)
                 }
             }
         }
     }
+}
+
+/// Tries a row again after this time at least, unless it has been tried for long enough.
+fn later(action: &ShownAction, due: &DueAction, now: i64, wait: Duration, text: String) -> ActionResult {
+    if due.tried_at.is_some_and(|first| now.saturating_sub(first) > KEEP_TRYING) {
+        let text = format!("given up: {text}");
+        action.failed(due, &text);
+        return ActionResult::Failed(text);
+    }
+    ActionResult::Again(now.saturating_add(whole_seconds(wait.max(delay(due.tries)))), text)
 }
 
 fn pause(begun: &RunningAttempt, is_asked: bool, until: i64, reason: &str) -> ConnectorPause {

@@ -15,6 +15,8 @@ use crate::{
 pub(super) enum Attempted {
     /// It is done.
     Done(String),
+    /// The connector works and has done a part; the rest may be done later.
+    Rest(String),
     /// It fails each time.
     Failed(String),
     /// It may be done later.
@@ -43,6 +45,7 @@ impl From<RunFailure> for Attempted {
         let text = failure.to_string();
         let kind = match failure.retry {
             Retry::No => return Self::Failed(text),
+            Retry::Rest => return Self::Rest(text),
             Retry::Yes => ActionFailureKind::Passing,
             Retry::After(asked) => ActionFailureKind::Asked(asked),
         };

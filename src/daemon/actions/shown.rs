@@ -100,7 +100,10 @@ impl ShownAction {
                 self.worked();
                 mended(Stage::Writing, &self.progress);
             }
-            Ok(_) | Err(Attempted::Done(_) | Attempted::Failed(_) | Attempted::NotBefore(..)) => {}
+            Ok(_)
+            | Err(
+                Attempted::Done(_) | Attempted::Rest(_) | Attempted::Failed(_) | Attempted::NotBefore(..),
+            ) => {}
         }
     }
 

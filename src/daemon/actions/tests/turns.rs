@@ -69,6 +69,25 @@ async fn that_an_alert_was_closed_is_sent_after_its_opening_however_long_that_ta
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_action_that_is_done_in_part_holds_up_no_other_of_its_connector() {
+    let mut does = vec![Does::Fails(Retry::Rest); 8];
+    does.extend(vec![Does::Succeeds; 3]);
+    let stage = Stage::new(vec![sends("mail", "server")], &[("server", does)]);
+    stage.raise(&["a"]);
+    let working = stage.start();
+    stage.seen(8).await;
+    assert_eq!((stage.status("mail").state, stage.status("mail").wait), (RouteState::Live, None));
+    let at = stage.played.times();
+    assert!(at[7] > 15, "this row waits longer and longer: {at:?}");
+    stage.raise(&["b", "c"]);
+    stage.becomes(1, "done").await;
+    stage.becomes(2, "done").await;
+    assert!(stage.played.times()[9] <= at[7] + 3, "{:?}", stage.played.times());
+    stage.becomes(0, "done").await;
+    working.drained().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waited_for_an_operator_for_weeks_is_not_given_up_at_its_first_failure() {
     let stage = Stage::new(vec![sends("call", "oncall")], &[("oncall", vec![Does::Fails(Retry::Yes); 2])]);
     stage.raise(&["a"]);
