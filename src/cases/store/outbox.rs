@@ -73,10 +73,14 @@ pub struct CaseToSend {
     pub fields: Vec<SentFields>,
     /// What of it is known to be there, by names that its sender gives.
     pub sent: BTreeMap<String, SentItem>,
+    /// What of it may be there: an attempt was begun, at this time.
+    pub tried: BTreeMap<String, i64>,
     /// What of this version of the case was refused there, by the same names.
     pub refused: BTreeSet<String>,
     /// How often this was tried, with this time.
     pub tries: u32,
+    /// Whether it is created again if it was deleted there.
+    pub creates: bool,
 }
 
 /// Something of a case that was sent.
@@ -93,6 +97,8 @@ pub struct SentItem {
 pub struct SentItems {
     /// What is there.
     pub sent: BTreeMap<String, SentItem>,
+    /// What may be there, and since when.
+    pub tried: BTreeMap<String, i64>,
     /// What of this version was refused.
     pub refused: BTreeSet<String>,
 }
@@ -117,19 +123,19 @@ impl CaseStore<'_> {
                 return Ok(None);
             }
             let sql = "UPDATE case_outbox SET state = 'running', tries = tries + 1, changed_at = ?2
-                       WHERE case_id = ?1 AND state = 'waiting' RETURNING tries, remote, fields";
+                       WHERE case_id = ?1 AND state = 'waiting' RETURNING tries, remote, fields, creates";
             let mut query = turn.begun.prepare_cached(sql)?;
             let taken = query.query_row(params![row, now], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?))
+                Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?, row.get(3)?))
             });
-            let Some((tries, remote, fields)) = taken.optional()? else { return Ok(None) };
+            let Some((tries, remote, fields, creates)) = taken.optional()? else { return Ok(None) };
             let sql = "SELECT uid FROM cases WHERE id = ?1";
             let id: String = turn.begun.prepare_cached(sql)?.query_row([row], |row| row.get(0))?;
             let case = turn.whole_case(&id)?;
-            let SentItems { sent, refused } = turn.items(row, &case.version)?;
+            let SentItems { sent, tried, refused } = turn.items(row, &case.version)?;
             let alerts = turn.alerts(row)?;
             let fields = fields.map_or(Vec::new(), |fields| parsed(&fields));
-            Ok(Some(CaseToSend { case, alerts, remote, fields, sent, refused, tries }))
+            Ok(Some(CaseToSend { case, alerts, remote, fields, sent, tried, refused, tries, creates }))
         })
     }
 
@@ -139,6 +145,15 @@ impl CaseStore<'_> {
             let sql = "UPDATE case_outbox SET remote = ?2 WHERE case_id = ?1";
             turn.begun.prepare_cached(sql)?.execute(params![row, remote])?;
             turn.items(row, version)
+        })
+    }
+
+    /// Forgets under which id a case was there: it was deleted.
+    pub fn forget_remote(&mut self, id: &str) -> Result<(), CaseError> {
+        self.of_outbox(id, |turn, row| {
+            let sql = "UPDATE case_outbox SET remote = NULL, creates = 0 WHERE case_id = ?1";
+            turn.begun.prepare_cached(sql)?.execute([row])?;
+            Ok(())
         })
     }
 
@@ -159,6 +174,20 @@ impl CaseStore<'_> {
             let mut insert = turn.begun.prepare_cached(sql)?;
             for (item, SentItem { content, at }) in items {
                 insert.execute(params![row, item, content, at])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Keeps that items of a case may be there from now on.
+    pub fn keep_tried(&mut self, id: &str, items: &[String], now: i64) -> Result<(), CaseError> {
+        self.of_outbox(id, |turn, row| {
+            let sql = "INSERT INTO case_sent (case_id, remote, item, tried)
+                       SELECT case_id, remote, ?2, ?3 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL
+                       ON CONFLICT DO UPDATE SET tried = excluded.tried";
+            let mut insert = turn.begun.prepare_cached(sql)?;
+            for item in items {
+                insert.execute(params![row, item, now])?;
             }
             Ok(())
         })
@@ -190,7 +219,7 @@ impl CaseStore<'_> {
         self.of_outbox(id, |turn, row| {
             let sql = "INSERT INTO case_sent (case_id, remote, item, refused, why)
                        SELECT case_id, remote, ?2, ?3, ?4 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL
-                       ON CONFLICT DO UPDATE SET refused = excluded.refused, why = excluded.why";
+                       ON CONFLICT DO UPDATE SET refused = excluded.refused, why = excluded.why, tried = NULL";
             let mut insert = turn.begun.prepare_cached(sql)?;
             for item in items {
                 insert.execute(params![row, item, version, why])?;
@@ -199,14 +228,17 @@ impl CaseStore<'_> {
         })
     }
 
-    /// Says what became of a case that was being sent. One that has changed since this version is still to be sent.
+    /// Says what became of a case that was being sent. One that has changed since this version is still to be sent. What may have
+    /// been done and was not kept is seen by a search from `unsure_until` on.
     pub fn settle_sending(
         &mut self,
         id: &str,
         version: &str,
         result: &ActionResult,
         now: i64,
+        unsure_until: Option<i64>,
     ) -> Result<(), CaseError> {
+        let has_failed = matches!(result, ActionResult::Again(..));
         let (state, next_at, untried, answer) = match result {
             ActionResult::Done(answer) => ("done", None, 0, answer),
             ActionResult::Again(at, answer) => ("waiting", Some(at), 0, answer),
@@ -219,11 +251,14 @@ impl CaseStore<'_> {
         self.of_outbox(id, |turn, number| {
             let sql = "UPDATE case_outbox SET
                            state = iif(?2 IN ('done', 'failed') AND version <> ?3, 'waiting', ?2),
-                           tries = iif(?2 IN ('done', 'failed'), 0, tries - ?5), next_at = coalesce(?4, 0), answer = ?6,
-                           changed_at = ?7
+                           tries = iif(?2 IN ('done', 'failed'), 0, tries - ?5), has_failed = ?8,
+                           next_at = max(?9, iif(version = ?3 OR ?8, coalesce(?4, 0), 0)), unsure_until = ?9, answer = ?6,
+                           changed_at = ?7, creates = iif(?2 = 'waiting', creates, 0)
                        WHERE case_id = ?1 AND state = 'running'";
             let version: i64 = version.parse().unwrap_or_default();
-            let row = params![number, state, version, next_at, untried, answer, now];
+            let unsure_until = unsure_until.unwrap_or_default();
+            let row =
+                params![number, state, version, next_at, untried, answer, now, has_failed, unsure_until];
             turn.begun.prepare_cached(sql)?.execute(row)?;
             if matches!(state, "done" | "failed") {
                 turn.forget_refused(number, version)?;
@@ -250,7 +285,7 @@ impl CaseStore<'_> {
 impl CaseTurn<'_> {
     /// What is known of a case where it is now.
     fn items(&self, row: i64, version: &str) -> Result<SentItems, CaseFault> {
-        let sql = "SELECT item, refused, content, at FROM case_sent
+        let sql = "SELECT item, refused, content, at, tried FROM case_sent
                    WHERE case_id = ?1 AND remote = (SELECT remote FROM case_outbox WHERE case_outbox.case_id = ?1)";
         let mut query = self.begun.prepare_cached(sql)?;
         let mut rows = query.query([row])?;
@@ -263,6 +298,8 @@ impl CaseTurn<'_> {
             // A change of what is there, or its removal, may be refused.
             if let Some(at) = row.get(3)? {
                 items.sent.insert(row.get(0)?, SentItem { content: row.get(2)?, at });
+            } else if let Some(at) = row.get(4)? {
+                items.tried.insert(row.get(0)?, at);
             }
         }
         Ok(items)
@@ -270,7 +307,8 @@ impl CaseTurn<'_> {
 
     /// Forgets what was refused of other versions of a case than this one.
     pub(super) fn forget_refused(&self, row: i64, version: i64) -> Result<(), CaseFault> {
-        let sql = "DELETE FROM case_sent WHERE case_id = ?1 AND refused <> ?2 AND at IS NULL";
+        let sql =
+            "DELETE FROM case_sent WHERE case_id = ?1 AND refused <> ?2 AND at IS NULL AND tried IS NULL";
         self.begun.prepare_cached(sql)?.execute([row, version])?;
         let sql = "UPDATE case_sent SET refused = NULL, why = NULL WHERE case_id = ?1 AND refused <> ?2";
         self.begun.prepare_cached(sql)?.execute([row, version])?;

@@ -93,8 +93,8 @@ impl CaseStore<'_> {
         })
     }
 
-    /// Lets a case be sent again with all that was given up of it. With `creates` also if it was deleted there: it is created
-    /// again then, unless it is found by its tag.
+    /// Lets a case be sent again with all that was given up of it, but no sooner than a search shows what an earlier attempt may
+    /// have done. With `creates` also if it was deleted there: it is created again then, unless it is found by its tag.
     pub fn resend(&mut self, id: &str, creates: bool) -> Result<(), CaseError> {
         self.turn(|turn| {
             let (row, _) = turn.case(id)?;
@@ -132,8 +132,9 @@ impl CaseTurn<'_> {
     fn send_again(&self, row: i64, creates: bool) -> Result<(), CaseFault> {
         // No version has this number.
         self.forget_refused(row, -1)?;
-        let sql = "UPDATE case_outbox SET state = 'waiting', next_at = 0, tries = 0, remote = iif(?2, NULL, remote),
-                       fields = iif(?2, NULL, fields)
+        let sql =
+            "UPDATE case_outbox SET state = 'waiting', next_at = unsure_until, has_failed = 0, tries = 0,
+                       creates = ?2
                    WHERE case_id = ?1";
         self.begun.prepare_cached(sql)?.execute(params![row, creates])?;
         Ok(())

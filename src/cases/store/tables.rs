@@ -49,14 +49,15 @@ CREATE TABLE case_oracle (
 ) WITHOUT ROWID;
 CREATE TABLE case_outbox (
     case_id INTEGER PRIMARY KEY, space TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
-    tries INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL DEFAULT 0, changed_at INTEGER NOT NULL, remote TEXT, fields TEXT,
-    answer TEXT
+    tries INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL DEFAULT 0, unsure_until INTEGER NOT NULL DEFAULT 0,
+    has_failed INTEGER NOT NULL DEFAULT 0, creates INTEGER NOT NULL DEFAULT 0, changed_at INTEGER NOT NULL, remote TEXT,
+    fields TEXT, answer TEXT
 );
 CREATE INDEX case_outbox_due ON case_outbox (space, next_at, case_id) WHERE state = 'waiting';
 CREATE INDEX case_outbox_state ON case_outbox (space, state);
 CREATE TABLE case_sent (
-    case_id INTEGER NOT NULL, remote TEXT NOT NULL, item TEXT NOT NULL, content TEXT, at INTEGER, refused INTEGER, why TEXT,
-    PRIMARY KEY (case_id, remote, item)
+    case_id INTEGER NOT NULL, remote TEXT NOT NULL, item TEXT NOT NULL, content TEXT, at INTEGER, tried INTEGER,
+    refused INTEGER, why TEXT, PRIMARY KEY (case_id, remote, item)
 ) WITHOUT ROWID;
 CREATE TABLE case_pushed (
     case_id INTEGER NOT NULL, connector TEXT NOT NULL, external_id TEXT NOT NULL, attachments TEXT NOT NULL,
@@ -71,7 +72,7 @@ CREATE TRIGGER case_outbox_created AFTER INSERT ON cases BEGIN
     INSERT INTO case_outbox (case_id, space, version, changed_at) VALUES (new.id, new.space, new.version, new.created_at);
 END;
 CREATE TRIGGER case_outbox_changed AFTER UPDATE OF version ON cases BEGIN
-    UPDATE case_outbox SET version = new.version, next_at = iif(state = 'waiting', next_at, 0),
+    UPDATE case_outbox SET version = new.version, next_at = iif(state = 'waiting' AND has_failed, next_at, unsure_until),
         tries = iif(state IN ('waiting', 'running'), tries, 0), state = iif(state = 'running', state, 'waiting')
     WHERE case_id = new.id;
 END;

@@ -89,8 +89,7 @@ impl CaseTurn<'_> {
 
     /// What was being sent waits until then.
     fn wait_again(&self, sure_at: i64) -> Result<(), CaseFault> {
-        let sql =
-            "UPDATE case_outbox SET state = 'waiting', next_at = ?2 WHERE space = ?1 AND state = 'running'";
+        let sql = "UPDATE case_outbox SET state = 'waiting', next_at = ?2, unsure_until = ?2, has_failed = 1 WHERE space = ?1 AND state = 'running'";
         self.begun.execute(sql, params![self.space, sure_at])?;
         Ok(())
     }
@@ -105,7 +104,7 @@ impl CaseTurn<'_> {
             self.begun.execute(sql, params![self.space, before])?;
         }
         // What was last sent is kept where nothing else is known, for a case that is found by its tag.
-        let sql = "UPDATE case_outbox SET answer = NULL, tries = 0, next_at = ?3,
+        let sql = "UPDATE case_outbox SET answer = NULL, tries = 0, next_at = ?3, unsure_until = ?3, has_failed = 1, creates = 0,
                        remote = (SELECT one.remote FROM case_elsewhere AS one WHERE one.case_id = case_outbox.case_id AND one.target = ?2),
                        fields = coalesce((SELECT one.fields FROM case_elsewhere AS one
                                           WHERE one.case_id = case_outbox.case_id AND one.target = ?2), fields)

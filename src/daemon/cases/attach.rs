@@ -1,15 +1,21 @@
 //! What is attached to a case there: comments, and alerts. What Kibana refuses of it holds up nothing else.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::{
     alerts::{FoundAlerts, alert_item},
-    kibana::{RemoteAttachments, RemoteComment},
+    kibana::{CasesApiError, RemoteAttachments, RemoteComment},
     outcome::SendFault,
+    removed::is_here,
     send::SendTurn,
     text::{comment, content, summaries, tag},
 };
-use crate::cases::{ALERTS_MAX, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment, SentItem};
+use crate::cases::{ALERTS_MAX, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment};
+
+/// What is remembered of a comment whose text there is not known: a change may have arrived.
+const CONTENT_UNKNOWN: &str = "?";
 
 /// A text on its way.
 struct SentText {
@@ -72,7 +78,7 @@ impl<'a> SendTurn<'a> {
                 return Ok(false);
             }
             if !is_there {
-                self.unseen += usize::from(self.may_be_unseen(known));
+                self.unseen += usize::from(self.may_be_unseen(known.at));
                 return Ok(false);
             }
         }
@@ -81,6 +87,7 @@ impl<'a> SendTurn<'a> {
             return Ok(false);
         }
         let body = json!({ "type": "user", "comment": text, "owner": self.owner() });
+        self.keep_tried(vec![name.clone()]).await?;
         let attached = self.with.api.attach(remote, &body).await;
         match self.wrote(attached) {
             Ok(()) => self.keep_sent(vec![(name, content)]).await?,
@@ -102,7 +109,12 @@ impl<'a> SendTurn<'a> {
             return Ok(false);
         }
         let body = json!({ "type": "user", "comment": text, "owner": self.owner() });
-        let changed = self.with.api.edit(remote, there, &body).await;
+        self.keep_sent(vec![(name.clone(), CONTENT_UNKNOWN.to_owned())]).await?;
+        let changed = match self.with.api.edit(remote, there, &body).await {
+            // Somebody has removed the comment there meanwhile. It does not come back.
+            Err(CasesApiError::Gone) => Ok(()),
+            changed => changed,
+        };
         match self.wrote(changed) {
             Ok(()) => self.keep_sent(vec![(name, content)]).await?,
             Err(SendFault::Refused(said)) => self.keep_refused(vec![name], said).await?,
@@ -111,9 +123,30 @@ impl<'a> SendTurn<'a> {
         Ok(true)
     }
 
-    /// Whether a search may not show it yet.
-    pub(super) fn may_be_unseen(&self, item: &SentItem) -> bool {
-        self.with.clock.now() < item.at.saturating_add(self.with.search_lag)
+    /// Whether a search may not show yet what was sent at this time.
+    pub(super) fn may_be_unseen(&self, at: i64) -> bool {
+        self.with.clock.now() < at.saturating_add(self.with.search_lag)
+    }
+
+    /// Keeps that alerts are there, and what an attempt has attached whose end is not known, so that its removal is sent.
+    pub(super) async fn keep_found(&mut self, there: &RemoteAttachments) -> Result<(), SendFault> {
+        let alerts = self.of.alerts.iter().map(|alert| &alert.id).filter(|id| there.alerts.contains(*id));
+        let mut found: BTreeSet<String> = alerts.map(|id| alert_item(id)).collect();
+        let alerts: BTreeSet<String> = there.alerts.iter().map(|id| alert_item(id)).collect();
+        let here = self.here();
+        for item in self.tried.keys() {
+            // What is still here is compared with what is there.
+            let is_there = there.comments.contains_key(item) && !is_here(item, &here);
+            if is_there || alerts.contains(item) {
+                found.insert(item.clone());
+            }
+        }
+        let found: Vec<(String, String)> = found
+            .into_iter()
+            .filter(|item| !self.sent.contains_key(item))
+            .map(|item| (item, String::new()))
+            .collect();
+        if found.is_empty() { Ok(()) } else { self.keep_sent(found).await }
     }
 
     fn attached(&self, ids: &[String]) -> Vec<&'a AttachedAlert> {
@@ -142,8 +175,9 @@ impl<'a> SendTurn<'a> {
         let body = json!({
             "type": "alert", "alertId": ids, "index": indices, "rule": rule, "owner": self.owner(),
         });
-        let attached = self.with.api.attach(remote, &body).await;
         let items: Vec<String> = ids.iter().map(|id| alert_item(id)).collect();
+        self.keep_tried(items.clone()).await?;
+        let attached = self.with.api.attach(remote, &body).await;
         match self.wrote(attached) {
             Ok(()) => {
                 there.alerts.extend(ids);

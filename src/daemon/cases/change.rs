@@ -64,7 +64,13 @@ fn assignees(base: &[SentFields], wanted: &SentFields, there: &SentFields) -> BT
     let was_always =
         |one: &Assignee| !base.is_empty() && base.iter().all(|base| base.assignees.contains(one));
     let added = wanted.assignees.iter().filter(|one| !was_always(one));
-    added.chain(remains).take(ASSIGNEES_MAX).cloned().collect()
+    let mut assignees: BTreeSet<Assignee> = added.cloned().collect();
+    for one in remains {
+        if assignees.len() < ASSIGNEES_MAX {
+            assignees.insert(one.clone());
+        }
+    }
+    assignees
 }
 
 /// The values there with those that were changed here; `None` if there are none. Kibana replaces all of them.
@@ -178,6 +184,18 @@ mod tests {
         });
         assert_eq!(change(&base, &wanted, &there, "ccfd:1"), Some(expected));
         assert_eq!(change(&[], &wanted, &SentFields { tags: there.tags, ..wanted.clone() }, "ccfd:1"), None);
+    }
+
+    #[test]
+    fn nobody_is_dropped_because_others_are_named_twice() {
+        let uids = |uids: &[String]| uids.iter().map(|uid| Assignee { uid: uid.clone() }).collect();
+        let with = |people: &[String]| SentFields { assignees: uids(people), ..fields("one", &["ccfd:1"]) };
+        let people: Vec<String> = (0..ASSIGNEES_MAX).map(|number| format!("user{number}")).collect();
+        let half = &people[..ASSIGNEES_MAX / 2];
+        // Of a change from nobody to half of them it is not known whether it arrived; another person is there, too.
+        let base = [with(&[]), with(half)];
+        let own: Vec<String> = half.iter().chain(&people[ASSIGNEES_MAX - 1..]).cloned().collect();
+        assert_eq!(assignees(&base, &with(half), &with(&own)), uids(&own));
     }
 
     #[test]

@@ -10,21 +10,29 @@ use super::{
     text::{is_part, tag},
 };
 
+/// Whether this is the name of a text that is here.
+pub(super) fn is_here(item: &str, here: &BTreeSet<String>) -> bool {
+    here.contains(item) || here.iter().any(|name| is_part(item, name))
+}
+
 impl SendTurn<'_> {
+    /// The names of the attachments that are here.
+    pub(super) fn here(&self) -> BTreeSet<String> {
+        self.of.case.comments.iter().flatten().map(|attachment| tag(&attachment.id)).collect()
+    }
+
     /// Removes what is not here any more. Returns whether there was such.
     pub(super) async fn removals(
         &mut self,
         remote: &str,
         there: &RemoteAttachments,
     ) -> Result<bool, SendFault> {
-        let here: BTreeSet<String> =
-            self.of.case.comments.iter().flatten().map(|attachment| tag(&attachment.id)).collect();
+        let here = self.here();
         let alerts: BTreeSet<String> = self.of.alerts.iter().map(|alert| alert_item(&alert.id)).collect();
-        let is_gone = |item: &&String| {
-            !alerts.contains(*item) && !here.contains(*item) && !here.iter().any(|name| is_part(item, name))
-        };
+        let is_gone = |item: &&String| !alerts.contains(*item) && !is_here(item, &here);
+        let known = self.sent.keys().chain(self.tried.keys());
         let gone: BTreeSet<String> =
-            self.sent.keys().filter(is_gone).filter(|item| !self.refused.contains(*item)).cloned().collect();
+            known.filter(is_gone).filter(|item| !self.refused.contains(*item)).cloned().collect();
         if gone.is_empty() {
             return Ok(false);
         }
@@ -54,7 +62,8 @@ impl SendTurn<'_> {
             items.iter().for_each(|item| _ = left.remove(item));
         }
         // Nothing of these can be removed there, or somebody has done that; or a search does not show them yet.
-        let may_come = |item: &String| self.sent.get(item).is_some_and(|sent| self.may_be_unseen(sent));
+        let since = |item: &String| self.sent.get(item).map(|sent| sent.at).or(self.tried.get(item).copied());
+        let may_come = |item: &String| since(item).is_some_and(|at| self.may_be_unseen(at));
         let (unseen, left): (Vec<String>, Vec<String>) = left.into_iter().partition(may_come);
         self.unseen += unseen.len();
         self.keep_gone(left).await?;
@@ -65,7 +74,10 @@ impl SendTurn<'_> {
         if items.is_empty() {
             return Ok(());
         }
-        items.iter().for_each(|item| _ = self.sent.remove(item));
+        for item in &items {
+            self.sent.remove(item);
+            self.tried.remove(item);
+        }
         self.keep(move |db, space, id| db.cases(space).keep_gone(id, &items)).await
     }
 }

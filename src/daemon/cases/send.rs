@@ -52,6 +52,7 @@ impl CaseSender {
             with: self,
             of: case,
             sent: case.sent.clone(),
+            tried: case.tried.clone(),
             refused: case.refused.clone(),
             said: None,
             left_out: BTreeMap::new(),
@@ -89,6 +90,8 @@ pub(super) struct SendTurn<'a> {
     pub(super) of: &'a CaseToSend,
     /// What is known to be there.
     pub(super) sent: BTreeMap<String, SentItem>,
+    /// What may be there, and since when.
+    pub(super) tried: BTreeMap<String, i64>,
     /// What Kibana has refused of this version of the case.
     pub(super) refused: BTreeSet<String>,
     /// How it refused it, the last time.
@@ -119,6 +122,7 @@ impl SendTurn<'_> {
             }
         }
         let mut there = self.with.api.attachments(&remote.id).await?;
+        self.keep_found(&there).await?;
         let found = self.find_alerts(&there).await?;
         let mut is_attached = false;
         for attachment in self.of.case.comments.iter().flatten() {
@@ -182,9 +186,15 @@ impl SendTurn<'_> {
     async fn remote(&mut self, wanted: &SentFields) -> Result<RemoteCase, SendFault> {
         let (api, of) = (&self.with.api, self.of);
         if let Some(id) = &of.remote {
-            return api.get(id).await?.ok_or_else(SendFault::gone);
+            match api.get(id).await? {
+                Some(found) => return Ok(found),
+                None if of.creates => self.keep(|db, space, id| db.cases(space).forget_remote(id)).await?,
+                None => return Err(SendFault::gone()),
+            }
         }
-        let found = match api.with_tag(&tag(&of.case.id)).await? {
+        // A search may show for a while what was deleted.
+        let tagged = api.with_tag(&tag(&of.case.id)).await?;
+        let found = match tagged.filter(|found| of.remote.as_ref() != Some(&found.id)) {
             Some(found) => {
                 if self.base.is_empty() {
                     // What was changed there since remains.
@@ -200,7 +210,7 @@ impl SendTurn<'_> {
         let (remote, version) = (found.id.clone(), of.case.version.clone());
         let known =
             self.keep(move |db, space, id| db.cases(space).keep_remote(id, &remote, &version)).await?;
-        SentItems { sent: self.sent, refused: self.refused } = known;
+        SentItems { sent: self.sent, tried: self.tried, refused: self.refused } = known;
         self.keep_left_out().await?;
         Ok(found)
     }
@@ -327,12 +337,21 @@ impl SendTurn<'_> {
         let at = self.with.clock.now();
         let item = |(name, content)| (name, SentItem { content, at });
         let items: BTreeMap<String, SentItem> = items.into_iter().map(item).collect();
+        items.keys().for_each(|item| _ = self.tried.remove(item));
         self.sent.extend(items.clone());
         self.keep(move |db, space, id| db.cases(space).keep_sent(id, &items)).await
     }
 
+    /// Keeps that items may be there from now on: they are about to be sent.
+    pub(super) async fn keep_tried(&mut self, items: Vec<String>) -> Result<(), SendFault> {
+        let at = self.with.clock.now();
+        self.tried.extend(items.iter().map(|item| (item.clone(), at)));
+        self.keep(move |db, space, id| db.cases(space).keep_tried(id, &items, at)).await
+    }
+
     /// Kibana refuses items; the rest of the case continues.
     pub(super) async fn keep_refused(&mut self, items: Vec<String>, said: String) -> Result<(), SendFault> {
+        items.iter().for_each(|item| _ = self.tried.remove(item));
         self.refused.extend(items.iter().cloned());
         self.said = Some(said.clone());
         let version = self.of.case.version.clone();

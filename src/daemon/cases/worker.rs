@@ -53,6 +53,16 @@ pub(super) struct CaseTarget {
     pub(super) search_lag: i64,
 }
 
+/// What came of a case.
+#[derive(Clone, Debug)]
+struct UnsettledCase {
+    id: String,
+    version: String,
+    result: ActionResult,
+    /// From when on a search shows what may have been done and was not kept.
+    unsure_until: Option<i64>,
+}
+
 /// Sends the cases of one space.
 pub(super) struct CaseWorker {
     sender: Arc<CaseSender>,
@@ -61,8 +71,8 @@ pub(super) struct CaseWorker {
     at_once: usize,
     running: RunningCases,
     pause: SendPause,
-    /// What came of cases, until it is kept: by their ids and versions.
-    unsettled: VecDeque<(String, String, ActionResult)>,
+    /// What came of cases, until it is kept.
+    unsettled: VecDeque<UnsettledCase>,
     is_begun: bool,
     /// Whether alerts could not be looked for, the last time.
     is_blind: bool,
@@ -162,6 +172,8 @@ impl CaseWorker {
 
     /// Notes what became of a case.
     fn ended(&mut self, case: &RunningCase, ended: Result<SendEnded, JoinError>) {
+        let is_unsure = ended.as_ref().map_or(true, |ended| ended.is_unsure);
+        let unsure_until = is_unsure.then(|| self.sender.clock.now() + self.target.search_lag);
         let result = match ended {
             Ok(ended) => self.judge(case, ended),
             Err(error) => {
@@ -173,7 +185,8 @@ impl CaseWorker {
                 self.broken()
             }
         };
-        self.unsettled.push_back((case.id.clone(), case.version.clone(), result));
+        let (id, version) = (case.id.clone(), case.version.clone());
+        self.unsettled.push_back(UnsettledCase { id, version, result, unsure_until });
         self.shown = None;
     }
 
@@ -200,12 +213,13 @@ impl CaseWorker {
 
     /// Keeps what came of cases.
     async fn settle(&mut self) -> Result<(), CaseError> {
-        while let Some((id, version, result)) = self.unsettled.front().cloned() {
+        while let Some(UnsettledCase { id, version, result, unsure_until }) = self.unsettled.front().cloned()
+        {
             let (space, now) = (self.sender.space.clone(), self.sender.clock.now());
             let kept = self
                 .sender
                 .database
-                .run(move |db| db.cases(&space).settle_sending(&id, &version, &result, now));
+                .run(move |db| db.cases(&space).settle_sending(&id, &version, &result, now, unsure_until));
             kept.await?;
             self.unsettled.pop_front();
         }

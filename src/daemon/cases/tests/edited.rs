@@ -35,6 +35,35 @@ async fn a_comment_that_is_changed_here_is_changed_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_is_undone_is_undone_there_too_although_its_answer_was_lost() {
+    let scene = Scene::new(0);
+    let case = scene.create("one");
+    scene.comment(&case, "first");
+    scene.send().await;
+    let comment = &scene.attachments(&case)[0];
+    scene.edit_comment(&case, comment, "second");
+    scene.kibana.will([Done, Done, LostAfter]);
+    scene.send().await;
+    assert!(scene.attached(&case).1[0].starts_with("second"));
+    scene.edit_comment(&case, comment, "first");
+    scene.send_all().await;
+    assert!(scene.attached(&case).1[0].starts_with("first"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_comment_that_somebody_removes_there_while_it_is_changed_is_not_taken_for_its_case() {
+    let scene = Scene::new(0);
+    let case = scene.create("one");
+    scene.comment(&case, "first");
+    scene.send().await;
+    scene.edit_comment(&case, &scene.attachments(&case)[0], "second");
+    scene.kibana.will([Done, Done, Removed]);
+    scene.send().await;
+    let sending = scene.sending(&case);
+    assert_eq!((sending.state.as_str(), sending.answer.as_deref()), ("done", Some("case remote-0")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_comment_that_somebody_changed_or_removed_there_stays_so() {
     let scene = Scene::new(0);
     let case = scene.create("one");

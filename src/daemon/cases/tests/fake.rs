@@ -60,6 +60,8 @@ pub(super) enum CaseCallFate {
     NoAssignees,
     /// It has no such custom field.
     NoFields,
+    /// What this is about was removed there.
+    Removed,
 }
 
 /// A case, and since when searches show it.
@@ -175,6 +177,7 @@ impl FakeKibana {
                 let said = "In order to assign users to cases, you must be subscribed to an Elastic Platinum license";
                 Some(Err(CasesApiError::Refused(403, said.to_owned())))
             }
+            CaseCallFate::Removed => Some(Err(CasesApiError::Gone)),
             CaseCallFate::NoFields => {
                 Some(Err(CasesApiError::Refused(400, "Invalid custom field keys: env".to_owned())))
             }

@@ -5,6 +5,7 @@ mod fake;
 mod faults;
 mod generated;
 mod refused;
+mod resent;
 mod sent;
 mod several;
 mod targets;

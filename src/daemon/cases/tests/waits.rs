@@ -52,6 +52,22 @@ async fn an_alert_that_is_not_delivered_to_its_sink_yet_is_waited_for_without_a_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_case_whose_alerts_are_waited_for_gets_its_changes_at_once() {
+    let scene = Scene::new(0);
+    raise(&scene, "a-1", 1);
+    let case = scene.create("one");
+    scene.attach_unfound(&case, &["a-1"]);
+    let working = scene.start();
+    sleep(Duration::from_secs(60 * 60)).await;
+    scene.comment(&case, "seen");
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(scene.attached(&case).1.len(), 2);
+    assert_eq!(scene.sending(&case).state, "waiting");
+    working.stop.request();
+    working.task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_alert_is_looked_for_for_ten_minutes_after_its_delivery() {
     let scene = Scene::new(0);
     raise(&scene, "a-1", 1);
