@@ -68,27 +68,55 @@ impl Remote {
         &self,
         method: Method,
         url: &str,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response, RemoteError> {
+        let sent = self.sent(method, url, headers, body).await?;
+        sent.map_err(|error| self.failed(error))
+    }
+
+    /// The same; `None` is a response that is larger than is read.
+    pub async fn send_unless_large(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Option<Response>, RemoteError> {
+        match self.sent(method, url, headers, body).await? {
+            Ok(response) => Ok(Some(response)),
+            Err(TransportError::TooLarge { .. }) => Ok(None),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    async fn sent(
+        &self,
+        method: Method,
+        url: &str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Result<Response, TransportError>, RemoteError> {
         let http = self.http()?;
         if let Some(authorization) = self.authorization()? {
             headers.insert(header::AUTHORIZATION, authorization);
         }
         let sent = http.send(method, url, headers, body).await;
         self.meter.request(&sent);
-        sent.map_err(|error| {
-            let kind = match error {
-                TransportError::Unreachable(reason)
-                | TransportError::Unanswered(reason)
-                | TransportError::TooSlow(reason) => RemoteErrorKind::Unreachable(reason),
-                TransportError::Untrusted(reason) => RemoteErrorKind::Untrusted(reason),
-                TransportError::TooLarge { bytes_max } => {
-                    RemoteErrorKind::NotUnderstood(format!("larger than {}", size(bytes_max as u64)))
-                }
-            };
-            kind.of(self.service)
-        })
+        Ok(sent)
+    }
+
+    fn failed(&self, error: TransportError) -> RemoteError {
+        let kind = match error {
+            TransportError::Unreachable(reason)
+            | TransportError::Unanswered(reason)
+            | TransportError::TooSlow(reason) => RemoteErrorKind::Unreachable(reason),
+            TransportError::Untrusted(reason) => RemoteErrorKind::Untrusted(reason),
+            TransportError::TooLarge { bytes_max } => {
+                RemoteErrorKind::NotUnderstood(format!("larger than {}", size(bytes_max as u64)))
+            }
+        };
+        kind.of(self.service)
     }
 
     /// What was counted so far.

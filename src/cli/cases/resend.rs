@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::{CasesPlace, refused, say_case};
 use crate::cli::{
+    UsageError,
     exit::Exit,
-    text::{counted, say},
+    text::{counted, say, tame},
 };
 
 #[derive(Debug, Args)]
@@ -22,6 +23,13 @@ pub struct Arguments {
 }
 
 pub(super) fn run(place: &CasesPlace<'_>, arguments: &Arguments) -> anyhow::Result<Exit> {
+    if place.config.cases.as_ref().is_none_or(|cases| cases.space != place.space) {
+        let text = format!(
+            "there is nothing to send cases of space `{}` to; see [cases] in the settings",
+            tame(place.space)
+        );
+        return Err(UsageError(text).into());
+    }
     if arguments.all {
         let count = match place.database()? {
             Some(mut db) => db.cases(place.space).resend_refused().map_err(refused)?,

@@ -10,7 +10,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::text::ending;
+use super::{
+    missing::{is_own_404, names_case},
+    text::ending,
+};
 use crate::{
     cases::{Assignee, CaseSeverity, CaseStatus, SentFields},
     sinks::{kibana_index::KibanaClient, remote::RemoteError},
@@ -55,12 +58,14 @@ pub(super) enum CasesApiError {
     Remote(RemoteError),
     /// The case has changed.
     Conflict,
-    /// There is no such case.
+    /// There is no such case, or no such comment of it.
     Gone,
     /// The key may not do this with cases of this owner: its own text.
     NotAllowed(String),
     /// So much is attached to the case that Kibana does not show all of it.
     TooMuch(u64),
+    /// What it says of the case is more than is read.
+    TooLarge,
     /// It refuses this: its status, and its own text, which may quote what was sent.
     Refused(u16, String),
 }
@@ -121,15 +126,17 @@ impl KibanaCases {
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response, CasesApiError> {
         let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        let answer = self.client.request(method, path, body).await?;
+        let is_of_case = names_case(&method, path);
+        let answer = self.client.request_unless_large(method, path, body).await?;
+        let Some(answer) = answer else { return Err(CasesApiError::TooLarge) };
         if answer.status.is_success() {
             return Ok(answer);
         }
-        let said = self.client.said(&answer);
+        let said = self.client.said_whole(&answer);
         Err(match answer.status {
             StatusCode::CONFLICT => CasesApiError::Conflict,
             // Otherwise the space or the path is missing.
-            StatusCode::NOT_FOUND if said.contains("Saved object [cases") => CasesApiError::Gone,
+            StatusCode::NOT_FOUND if is_of_case && is_own_404(&answer.body, &said) => CasesApiError::Gone,
             // A matter of the licence.
             StatusCode::FORBIDDEN if said.contains("assign users") => CasesApiError::Refused(403, said),
             StatusCode::FORBIDDEN if said.contains("with owners") => CasesApiError::NotAllowed(said),
@@ -165,7 +172,8 @@ impl CasesApi for KibanaCases {
     }
 
     async fn get(&self, id: &str) -> Result<Option<RemoteCase>, CasesApiError> {
-        match self.asked::<WireCase>(Method::GET, &format!("/api/cases/{}", segment(id)), None).await {
+        let path = format!("/api/cases/{}?includeComments=false", segment(id));
+        match self.asked::<WireCase>(Method::GET, &path, None).await {
             Ok(case) => Ok(Some(case.into())),
             Err(CasesApiError::Gone) => Ok(None),
             Err(error) => Err(error),
@@ -207,7 +215,7 @@ impl CasesApi for KibanaCases {
 
     async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError> {
         let path = format!("/api/cases/{}/comments", segment(id));
-        self.asked::<WireCase>(Method::POST, &path, Some(attachment)).await.map(drop)
+        done(self.asked::<WireCase>(Method::POST, &path, Some(attachment)).await)
     }
 
     async fn edit(&self, id: &str, comment: &RemoteComment, change: &Value) -> Result<(), CasesApiError> {
@@ -215,7 +223,7 @@ impl CasesApi for KibanaCases {
         change["id"] = json!(comment.id);
         change["version"] = json!(comment.version);
         let path = format!("/api/cases/{}/comments", segment(id));
-        self.asked::<WireCase>(Method::PATCH, &path, Some(&change)).await.map(drop)
+        done(self.asked::<WireCase>(Method::PATCH, &path, Some(&change)).await)
     }
 
     async fn detach(&self, id: &str, attachment: &str) -> Result<(), CasesApiError> {
@@ -233,9 +241,17 @@ impl CasesApi for KibanaCases {
         let body = json!({ "cases": [change] });
         match self.asked::<Vec<WireCase>>(Method::PATCH, "/api/cases", Some(&body)).await {
             // It is like that already.
-            Ok(_) | Err(CasesApiError::Refused(406, _)) => Ok(()),
-            Err(error) => Err(error),
+            Err(CasesApiError::Refused(406, _)) => Ok(()),
+            updated => done(updated),
         }
+    }
+}
+
+/// What was written: only the answer to that has all comments of the case, and a refusal is short.
+fn done<T>(written: Result<T, CasesApiError>) -> Result<(), CasesApiError> {
+    match written {
+        Ok(_) | Err(CasesApiError::TooLarge) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Mutex};
 
 use serde_json::Value;
 
-use super::{kibana::CasesApiError, send::SendTurn};
-use crate::cases::SentFields;
+use super::{kibana::CasesApiError, outcome::SAID_MAX, send::SendTurn};
+use crate::cases::{SentFields, cut_text};
 
 /// A member, what Kibana's answers call it, and what to do.
 struct OptionalMember {
@@ -57,7 +57,7 @@ impl SendTurn<'_> {
             let (member, advice) = (member.name, member.advice);
             tracing::warn!(member, advice, "Kibana refuses a member of cases, which are sent without it");
         }
-        self.left_out.insert(member.name.to_owned(), said.clone());
+        self.left_out.insert(member.name.to_owned(), cut_text(said, SAID_MAX));
         self.strip(body);
         true
     }

@@ -2,9 +2,12 @@
 
 use super::kibana::CasesApiError;
 use crate::{
-    cases::CaseError,
+    cases::{CaseError, cut_text},
     sinks::remote::{RemoteError, RemoteErrorKind},
 };
+
+/// How many characters of Kibana's own text are shown.
+pub(super) const SAID_MAX: usize = 160;
 
 /// What became of a case.
 #[derive(Debug)]
@@ -50,12 +53,17 @@ impl From<CasesApiError> for SendFault {
             CasesApiError::Conflict => Self::Conflict,
             CasesApiError::Gone => Self::gone(),
             CasesApiError::NotAllowed(said) => {
-                Self::NotAllowed(format!("Kibana refuses it (status 403): {said}"))
+                Self::NotAllowed(format!("Kibana refuses it (status 403): {}", cut_text(&said, SAID_MAX)))
             }
             CasesApiError::TooMuch(count) => Self::Refused(format!(
                 "{count} comments and alerts are attached to it in Kibana, more than its API shows: remove some there"
             )),
+            CasesApiError::TooLarge => {
+                let text = "what Kibana says of it is too large: remove long comments there";
+                Self::Refused(text.to_owned())
+            }
             CasesApiError::Refused(status, said) => {
+                let said = cut_text(&said, SAID_MAX);
                 Self::Refused(format!("Kibana refuses it (status {status}): {said}"))
             }
         }

@@ -75,6 +75,7 @@ impl CaseSender {
                     CasesApiError::Gone
                     | CasesApiError::Conflict
                     | CasesApiError::TooMuch(_)
+                    | CasesApiError::TooLarge
                     | CasesApiError::Refused(..),
                 ) => {}
                 Err(CasesApiError::Remote(error)) => return Err(error),
@@ -321,6 +322,7 @@ impl SendTurn<'_> {
                 CasesApiError::Gone
                 | CasesApiError::NotAllowed(_)
                 | CasesApiError::TooMuch(_)
+                | CasesApiError::TooLarge
                 | CasesApiError::Refused(..),
             ) => false,
         };

@@ -18,6 +18,8 @@ use crate::{
 
 /// How many characters of Kibana's own text an error repeats.
 const SAID_MAX: usize = 160;
+/// How many characters of it are looked at to recognise it.
+const SAID_WHOLE_MAX: usize = 16 << 10;
 /// How the reason for a document continues after its id if an index has it already. Only a pipeline that sets
 /// ids causes such reasons, because the connector itself sets none.
 const CONFLICT: &str = "]: version conflict, document already exists (current version [";
@@ -198,12 +200,22 @@ pub(super) fn is_intercepted(answer: &Response) -> bool {
 
 /// Kibana's own text of a refusal, without what is hidden. Not for responses about documents, which may quote them.
 pub(super) fn message(body: &[u8], hidden: &Hidden) -> String {
+    message_within(body, hidden, SAID_MAX)
+}
+
+/// The same, as long as it is.
+pub(super) fn whole_message(body: &[u8], hidden: &Hidden) -> String {
+    message_within(body, hidden, SAID_WHOLE_MAX)
+}
+
+fn message_within(body: &[u8], hidden: &Hidden, chars_max: usize) -> String {
     #[derive(Deserialize)]
     struct Refusal {
         message: String,
     }
     let message = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.message).unwrap_or_default();
     let plain = |c: &char| c.is_ascii_graphic() || *c == ' ';
-    let said: String = hidden.said_within(&message, SAID_MAX).chars().filter(plain).take(SAID_MAX).collect();
+    let said: String =
+        hidden.said_within(&message, chars_max).chars().filter(plain).take(chars_max).collect();
     if said.trim().is_empty() { "no message".to_owned() } else { said }
 }

@@ -98,6 +98,17 @@ impl Client {
         self.send(method, &format!("{}{path}", self.base), body).await
     }
 
+    /// The same; `None` is a response that is larger than is read.
+    pub async fn request_unless_large(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Option<Response>, RemoteError> {
+        let (headers, body) = Self::prepared(body);
+        self.remote.send_unless_large(method, &format!("{}{path}", self.base), headers, body).await
+    }
+
     /// The body of a response. Its content never reaches the error.
     pub fn read<'a, T: Deserialize<'a>>(&self, answer: &'a Response) -> Result<T, RemoteError> {
         serde_json::from_slice(&answer.body).map_err(|_| {
@@ -128,13 +139,23 @@ impl Client {
         classify::message(&answer.body, &self.remote.hidden())
     }
 
+    /// The same in full, to recognise it. It is cut before it is shown.
+    pub fn said_whole(&self, answer: &Response) -> String {
+        classify::whole_message(&answer.body, &self.remote.hidden())
+    }
+
     async fn send(&self, method: Method, url: &str, body: Bytes) -> Result<Response, RemoteError> {
+        let (headers, body) = Self::prepared(body);
+        self.remote.send(method, url, headers, body).await
+    }
+
+    fn prepared(body: Bytes) -> (HeaderMap, Bytes) {
         let mut headers = HeaderMap::new();
         // Without this header Kibana refuses every change as cross-site request forgery.
         headers.insert("kbn-xsrf", HeaderValue::from_static("ccfd"));
         if !body.is_empty() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        self.remote.send(method, url, headers, body).await
+        (headers, body)
     }
 }

@@ -62,6 +62,8 @@ pub(super) enum CaseCallFate {
     NoFields,
     /// What this is about was removed there.
     Removed,
+    /// What Kibana says of it is more than is read.
+    Large,
 }
 
 /// A case, and since when searches show it.
@@ -178,6 +180,7 @@ impl FakeKibana {
                 Some(Err(CasesApiError::Refused(403, said.to_owned())))
             }
             CaseCallFate::Removed => Some(Err(CasesApiError::Gone)),
+            CaseCallFate::Large => Some(Err(CasesApiError::TooLarge)),
             CaseCallFate::NoFields => {
                 Some(Err(CasesApiError::Refused(400, "Invalid custom field keys: env".to_owned())))
             }

@@ -192,3 +192,17 @@ async fn a_case_that_was_deleted_in_kibana_is_created_again_only_when_somebody_a
     assert_eq!(scene.attached(&case).1.len(), 1);
     scene.there(&case, |found| assert_eq!(found.case.fields.title, "one"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_case_of_which_kibana_says_more_than_is_read_holds_up_no_other() {
+    let scene = Scene::new(0);
+    let large = scene.create("large");
+    scene.send().await;
+    scene.comment(&large, "seen");
+    let other = scene.create("other");
+    scene.kibana.will([Done, Large]);
+    assert!(scene.send().await.is_empty());
+    let sending = scene.sending(&large);
+    assert!(sending.state == "failed" && sending.answer.unwrap().contains("too large"));
+    assert_eq!((scene.sending(&other).state.as_str(), scene.status().error), ("done", None));
+}

@@ -95,3 +95,12 @@ fn what_kibana_says_repeats_no_credentials() {
     let long = body(&format!("{}aWQtMTpzZWNyZXQtb2Yta2V5", "x".repeat(150)));
     assert!(!message(long.as_bytes(), &Hidden::one(Some(&key))).contains("aWQt"), "also where it is cut");
 }
+
+#[test]
+fn what_kibana_says_is_recognised_in_full_and_shown_in_part() {
+    let text = format!("{} with owners", "x".repeat(1_000));
+    let body = json!({ "statusCode": 403, "message": text }).to_string();
+    let hidden = Hidden::one(None);
+    assert_eq!(whole_message(body.as_bytes(), &hidden), text);
+    assert!(message(body.as_bytes(), &hidden).len() <= 160);
+}
