@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::{
     ask::ask,
+    fit::fits,
     outcome::{Attempted, Attempts},
     variables::{fields, variables},
 };
@@ -164,8 +165,7 @@ impl Attempter {
             return Err(Attempted::Failed("an action that makes cases sends nothing".to_owned()));
         };
         let languages = |path: &str| ready.language(path);
-        // Only other settings help.
-        params.check_languages(&languages).map_err(|error| Attempted::lasting(error.to_string()))?;
+        fits(params, ready)?;
         let variables = variables(alert, due.event, self.clock.now());
         let params = params.render(&languages, &variables, &fields(alert))?;
         let (id, to, text) = (due.id, to(&params), Value::Object(params).to_string());

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     detect_db::{ActionResult, ConnectorPause, DueAction},
     pipeline::{
+        backoff::Delays,
         policy::{ActionFailure, ActionFailureKind, Failure},
         retry::{mended, report_and_delay},
         stage::Stage,
@@ -65,7 +66,9 @@ impl ActionWorker {
                 if lane.worked() {
                     self.unsettled.resumed(&begun.lane);
                 }
-                action.worked();
+                if action.worked() {
+                    self.unsettled.unparked(name);
+                }
                 mended(Stage::Writing, &action.progress);
                 action.progress.count(|counters| {
                     counters.fetched += 1;
@@ -81,7 +84,9 @@ impl ActionWorker {
                 if lane.worked() {
                     self.unsettled.resumed(&begun.lane);
                 }
-                action.worked();
+                if action.worked() {
+                    self.unsettled.unparked(name);
+                }
                 mended(Stage::Writing, &action.progress);
                 later(action, due, now, Duration::ZERO, text)
             }
@@ -108,13 +113,17 @@ impl ActionWorker {
                 let failure = ActionFailure { kind, ..failure };
                 action.failing = Some(failure.clone());
                 let parked = lane.delays.wanted().parked;
-                let reported =
-                    report_and_delay(&Failure::Action(failure), &mut lane.delays, &action.progress);
+                // What somebody wanted tried in a pause makes nothing else wait longer.
+                let mut own = Delays::default();
+                let delays = if begun.in_pause { &mut own } else { &mut lane.delays };
+                let reported = report_and_delay(&Failure::Action(failure), delays, &action.progress);
                 let wait = reported.unwrap_or(parked);
                 // What only this action has does not hold up others of its connector.
                 if waits_for_operator {
-                    action.pause(wait)
-                } else {
+                    if !action.is_paused() {
+                        action.pause(wait);
+                    }
+                } else if !begun.in_pause {
                     lane.pause(wait, &text);
                     self.unsettled.paused(pause(
                         begun,

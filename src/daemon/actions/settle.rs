@@ -20,6 +20,8 @@ enum Settling {
     Result(i64, ActionResult),
     Paused(ConnectorPause),
     Resumed(LaneKey),
+    /// By the name of the action.
+    Unparked(String),
 }
 
 impl Unsettled {
@@ -36,6 +38,11 @@ impl Unsettled {
     /// A connector works again.
     pub(super) fn resumed(&mut self, lane: &LaneKey) {
         self.all.push(Settling::Resumed(lane.clone()));
+    }
+
+    /// An action works again, after a time in which only an operator could help.
+    pub(super) fn unparked(&mut self, action: &str) {
+        self.all.push(Settling::Unparked(action.to_owned()));
     }
 
     /// Keeps all of it; what cannot be kept now is kept later.
@@ -63,6 +70,7 @@ impl Settling {
             Self::Result(id, result) => db.settle_action(*id, result, now),
             Self::Paused(pause) => db.pause_connector(pause),
             Self::Resumed((space, connector)) => db.resume_connector(space, connector),
+            Self::Unparked(action) => db.unpark_actions(action, now),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{attempt::RunsConnectors, outcome::Attempted, worker::LaneKey};
+use super::{attempt::RunsConnectors, fit::fits, outcome::Attempted, worker::LaneKey};
 use crate::{
     config::{ACTION_ROUTES, ActionDoes, ActionSettings},
     connectors::gen_ai,
@@ -71,33 +71,31 @@ impl ShownAction {
         self.paused.is_some_and(|until| Instant::now() < until)
     }
 
-    /// It works.
-    pub(super) fn worked(&mut self) {
+    /// It works. Returns whether it was paused since it last did.
+    pub(super) fn worked(&mut self) -> bool {
         self.failing = None;
-        self.paused = None;
+        self.paused.take().is_some()
     }
 
-    /// Shows whether its connector is missing or cannot run, and whether the parameters fit it.
-    pub(super) async fn look(&mut self, connectors: &dyn RunsConnectors) {
-        let ActionDoes::Run { connector, params, .. } = &self.settings.does else { return };
+    /// Shows whether its connector is missing or cannot run, and whether the parameters fit it. Returns whether it can run.
+    pub(super) async fn look(&mut self, connectors: &dyn RunsConnectors) -> bool {
+        let ActionDoes::Run { connector, params, .. } = &self.settings.does else { return false };
         let found = match connectors.ready(&self.settings.space, connector).await {
             // A model gets no templates.
             Ok(ready) if &*ready.connector.type_id == gen_ai::TYPE_ID => Ok(()),
-            Ok(ready) => {
-                let fits = params.check_languages(&|path: &str| ready.language(path));
-                fits.map_err(|error| Attempted::lasting(error.to_string()))
-            }
+            Ok(ready) => fits(params, &ready),
             Err(error) => Err(error.into()),
         };
         let was_lasting =
             self.failing.as_ref().is_some_and(|failing| failing.kind == ActionFailureKind::Lasting);
+        let can_run = found.is_ok();
         match found {
             Err(Attempted::Again(failure)) => {
                 self.failing = Some(failure.clone());
                 _ = report_and_delay(&Failure::Action(failure), &mut Delays::default(), &self.progress);
             }
             Ok(_) if was_lasting => {
-                self.worked();
+                _ = self.worked();
                 mended(Stage::Writing, &self.progress);
             }
             Ok(_)
@@ -105,6 +103,7 @@ impl ShownAction {
                 Attempted::Done(_) | Attempted::Rest(_) | Attempted::Failed(_) | Attempted::NotBefore(..),
             ) => {}
         }
+        can_run
     }
 
     /// Logs and counts what failed for good.

@@ -39,11 +39,11 @@ impl ActionWorker {
             let named = |action: &ShownAction| *action.settings.outbox.name == *due.action;
             let Some(index) = self.actions.iter().position(named) else { continue };
             match self.actions[index].settings.does {
-                ActionDoes::Run { .. } => self.spawn(index, vec![due]),
+                ActionDoes::Run { .. } => self.spawn(index, vec![due], now),
                 ActionDoes::Cases(_) => of_cases.entry(index).or_default().push(due),
             }
         }
-        of_cases.into_iter().for_each(|(index, due)| self.spawn(index, due));
+        of_cases.into_iter().for_each(|(index, due)| self.spawn(index, due, now));
         Ok(())
     }
 
@@ -108,13 +108,15 @@ impl ActionWorker {
         wanted
     }
 
-    fn spawn(&mut self, index: usize, due: Vec<DueAction>) {
+    fn spawn(&mut self, index: usize, due: Vec<DueAction>, now: i64) {
         let (lane, settings) = (self.actions[index].lane(), self.actions[index].settings.clone());
-        self.lanes.entry(lane.clone()).or_default().running += 1;
+        let shared = self.lanes.entry(lane.clone()).or_default();
+        shared.running += 1;
+        let in_pause = shared.waits(now).is_some();
         let (attempter, action) = (self.attempter.clone(), settings.clone());
         let span = tracing::error_span!("action", action = &*action.outbox.name);
         let attempt = async move { attempter.attempt(&action, due).await };
         let task = self.tasks.spawn(attempt.instrument(span));
-        self.running.insert(task.id(), RunningAttempt { lane, settings });
+        self.running.insert(task.id(), RunningAttempt { lane, settings, in_pause });
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct RunningAttempt {
     pub(super) lane: LaneKey,
     /// The settings with which it began: those of now may be others.
     pub(super) settings: Arc<ActionSettings>,
+    /// Whether its connector had to wait when it began: somebody wanted it tried.
+    pub(super) in_pause: bool,
 }
 
 /// Works through the rows of the actions of one process.
@@ -197,7 +199,9 @@ impl ActionWorker {
         }
         self.looked = Some(Instant::now());
         for action in &mut self.actions {
-            action.look(&*self.attempter.connectors).await;
+            if action.look(&*self.attempter.connectors).await {
+                self.unsettled.unparked(&action.settings.outbox.name);
+            }
         }
     }
 

@@ -35,7 +35,8 @@ CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, alert TEXT NOT NULL, action TEXT NOT NULL, event TEXT NOT NULL,
     state TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, put_at INTEGER NOT NULL, next_at INTEGER NOT NULL,
     changed_at INTEGER NOT NULL, tried_at INTEGER, answer TEXT, sent_to TEXT, sent TEXT, sent_hash TEXT,
-    version INTEGER NOT NULL DEFAULT 0, urgent INTEGER NOT NULL DEFAULT 0, UNIQUE (alert, action, event)
+    version INTEGER NOT NULL DEFAULT 0, urgent INTEGER NOT NULL DEFAULT 0, parked INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (alert, action, event)
 );
 CREATE INDEX outbox_due ON outbox (action, next_at, id) WHERE state = 'waiting';
 CREATE INDEX outbox_urgent ON outbox (action, next_at, id) WHERE state = 'waiting' AND urgent = 1;

@@ -30,11 +30,18 @@ pub struct ActionClaim {
 impl ActionClaim {
     /// What it is for, by the name of the action, the second and the number of rows.
     fn sql(&self) -> String {
-        match self.is_urgent {
-            true => format!("outbox INDEXED BY outbox_urgent WHERE urgent = 1 AND {DUE}"),
-            false => format!("outbox WHERE {DUE}"),
-        }
+        if self.is_urgent { urgent() } else { format!("outbox WHERE {DUE}") }
     }
+
+    /// The same in parts: what is urgent comes first, however late it was put.
+    fn parts(&self) -> Vec<String> {
+        let rest = (!self.is_urgent).then(|| format!("outbox WHERE urgent = 0 AND {DUE}"));
+        [urgent()].into_iter().chain(rest).collect()
+    }
+}
+
+fn urgent() -> String {
+    format!("outbox INDEXED BY outbox_urgent WHERE urgent = 1 AND {DUE}")
 }
 
 /// A row that is being done.
@@ -142,21 +149,24 @@ impl DetectDb {
         counted.map_err(|error| of_database(&self.path, error))
     }
 
-    /// Rows that are due, the oldest first. They are running then.
+    /// Rows that are due, what is urgent and the oldest first. They are running then.
     pub fn claim_actions(&mut self, wanted: &[ActionClaim], now: i64) -> Result<Vec<DueAction>, SinkError> {
         self.claim_at(wanted, now).map_err(|error| of_database(&self.path, error))
     }
 
     fn claim_at(&mut self, wanted: &[ActionClaim], now: i64) -> rusqlite::Result<Vec<DueAction>> {
         let mut claimed = Vec::new();
-        for claim in wanted {
+        for (claim, part) in
+            wanted.iter().flat_map(|claim| claim.parts().into_iter().map(move |part| (claim, part)))
+        {
             let sql = format!(
-                "SELECT id, alert, event, tries, put_at, sent_to, sent, version, tried_at FROM {}
-                 ORDER BY next_at, id LIMIT ?3",
-                claim.sql()
+                "SELECT id, alert, event, tries, put_at, sent_to, sent, version, tried_at FROM {part}
+                 ORDER BY next_at, id LIMIT ?3"
             );
+            let before = claimed.iter().filter(|due: &&DueAction| due.action == claim.action).count();
+            let left = claim.most.saturating_sub(u32::try_from(before).unwrap_or(u32::MAX));
             let mut query = self.connection.prepare_cached(&sql)?;
-            let found = query.query_map(params![claim.action, now, claim.most], |row| {
+            let found = query.query_map(params![claim.action, now, left], |row| {
                 let sent: (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
                 let version = row.get(7)?;
                 Ok(DueAction {
@@ -202,10 +212,11 @@ impl DetectDb {
         };
         let sql =
             "UPDATE outbox SET state = ?2, next_at = coalesce(?3, next_at), tries = tries - ?4, answer = ?5,
-                       changed_at = ?6, urgent = 0, sent = iif(?2 = 'waiting', sent, NULL),
+                       changed_at = ?6, urgent = 0, parked = ?7, sent = iif(?2 = 'waiting', sent, NULL),
                        tried_at = iif(?4 = 0, coalesce(tried_at, ?6), tried_at)
                    WHERE id = ?1 AND state = 'running'";
-        let row = params![id, state.word(), next_at, untried, kept(answer), now];
+        let is_parked = matches!(result, ActionResult::Parked(..));
+        let row = params![id, state.word(), next_at, untried, kept(answer), now, is_parked];
         let failed = |error| of_database(&self.path, error);
         self.connection.execute(sql, row).map_err(failed)?;
         if let ActionResult::Parked(_, answer) = result {
@@ -215,6 +226,14 @@ impl DetectDb {
             self.connection.execute(sql, params![id, kept(answer)]).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Lets rows that waited for an operator be tried now: their action works again.
+    pub fn unpark_actions(&mut self, action: &str, now: i64) -> Result<(), SinkError> {
+        let sql = "UPDATE outbox SET next_at = ?2
+                   WHERE state = 'waiting' AND action = ?1 AND next_at > ?2 AND parked = 1";
+        let unparked = self.connection.execute(sql, params![action, now]);
+        unparked.map(drop).map_err(|error| of_database(&self.path, error))
     }
 
     /// How many rows of each action there are.

@@ -5,6 +5,7 @@ mod changes;
 mod delivery;
 mod faults;
 mod memory;
+mod parked;
 mod played;
 mod served;
 mod turns;

@@ -39,7 +39,11 @@ async fn an_action_whose_parameters_do_not_fit_holds_up_no_other_of_its_connecto
     };
     let ActionDoes::Run { params: given, .. } = &mut unfit.does else { panic!("a run") };
     *given = ParamsTemplate::new(params).unwrap();
-    let stage = Stage::of_type(".pagerduty", vec![unfit, sends("note", "oncall")], &[]);
+    let mut note = sends("note", "oncall");
+    let Value::Object(params) = json!({ "summary": "{{ title }}" }) else { panic!("an object") };
+    let ActionDoes::Run { params: given, .. } = &mut note.does else { panic!("a run") };
+    *given = ParamsTemplate::new(params).unwrap();
+    let stage = Stage::of_type(".pagerduty", vec![unfit, note], &[]);
     stage.raise(&["a", "b", "c", "d", "e", "f"]);
     let working = stage.start();
     stage.seen(6).await;
