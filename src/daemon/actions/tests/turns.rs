@@ -9,7 +9,7 @@ use crate::{
     actions::ParamsTemplate,
     config::{ActionDoes, ActionSettings},
     connectors::Retry,
-    detect_db::{ActionEvent, Disposition},
+    detect_db::{ActionEvent, Disposition, OutboxFilter},
     pipeline::progress::RouteState,
 };
 
@@ -88,6 +88,21 @@ async fn an_action_that_is_done_in_part_holds_up_no_other_of_its_connector() {
     stage.becomes(2, "done").await;
     assert!(stage.played.times()[9] <= at[7] + 3, "{:?}", stage.played.times());
     stage.becomes(0, "done").await;
+    working.drained().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_retried_by_hand_is_next_if_its_connector_is_busy() {
+    let slow = Does::After(Duration::from_secs(10), Box::new(Does::Succeeds));
+    let stage = Stage::new(vec![sends("call", "oncall")], &[("oncall", vec![slow; 12])]);
+    stage.raise(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"]);
+    let working = stage.start();
+    stage.seen(4).await;
+    let last = OutboxFilter { ids: vec![stage.rows()[11].id], ..OutboxFilter::default() };
+    stage.db().retry_actions(&last, NOW + 5).unwrap();
+    stage.becomes(11, "done").await;
+    let (alert, keys) = (stage.rows()[11].alert.clone(), stage.played.keys());
+    assert!(keys[4..8].iter().any(|key| key.starts_with(&alert)), "{keys:?}");
     working.drained().await;
 }
 
