@@ -16,7 +16,7 @@ use super::{Context, UsageError, exit::Exit};
 use crate::{
     config::{Config, DetectSettings, SinkSettings},
     detect::rules::{Placeholders, RuleError, RuleSet, RuleSource},
-    sinks::detect::load_rules,
+    sinks::detect::load_rules_to_try,
     tables::Tables,
 };
 
@@ -59,13 +59,13 @@ pub(super) fn detect_sink(config: &Config) -> Option<(&str, &DetectSettings)> {
     })
 }
 
-/// The rules of the configuration; without a sink that judges, the built-in ones.
+/// The rules of the configuration, each to be tried or shown; without a sink that judges, the built-in ones.
 fn rules(config: &Config) -> anyhow::Result<Arc<RuleSet>> {
     let set = match detect_sink(config) {
-        Some((_, settings)) => load_rules(settings).map_err(UsageError)?,
+        Some((_, settings)) => load_rules_to_try(settings).map_err(UsageError)?,
         None => {
             let sources = [RuleSource::Builtin];
-            let loaded = RuleSet::load(&sources, &Tables::built_in(), &Placeholders::default());
+            let loaded = RuleSet::load_to_try(&sources, &Tables::built_in(), &Placeholders::default());
             loaded.map_err(|errors| UsageError(in_lines(&errors)))?
         }
     };

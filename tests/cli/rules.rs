@@ -52,6 +52,9 @@ fn the_built_in_rules_can_be_copied_once_and_pass_their_own_tests_there() {
 #[test]
 fn a_test_that_does_not_hold_fails_with_what_was_found_in_its_place() {
     assert!(with_own_rule(2).run_to(0, &["rules", "lint", "own"]).stdout.contains("1 rule, 1 test"));
+    let off = with_own_rule(2);
+    off.write("own/key_made.yml", &OWN.replace("ccfd:\n", "ccfd:\n  state: off\n"));
+    assert!(off.run_to(0, &["rules", "lint", "own"]).stdout.contains("1 rule, 1 test"));
     let failed = with_own_rule(3).run_to(1, &["rules", "lint", "own"]).stdout;
     assert!(failed.contains("FAIL  own/key_made.yml:1: key_made.ndjson: 3 alerts, wanted 2"), "{failed}");
     let place = with_own_rule(2);
@@ -92,6 +95,10 @@ fn a_rule_is_tried_on_what_a_sink_holds_and_leaves_no_trace() {
     assert_eq!((report["matched"].as_u64(), report["records"].as_u64()), (Some(expected), Some(300)));
     let text = place.run_to(0, &["rules", "test", "key_made", "--last", "400d"]).stdout;
     assert!(text.starts_with("key_made over 300 records of sink local"), "{text}");
+    place.write("own/key_made.yml", &OWN.replace("ccfd:\n", "ccfd:\n  state: off\n"));
+    let off = place.run_to(0, &["rules", "test", "key_made", "--last", "400d"]).stdout;
+    let rest = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert!(off.starts_with("key_made over") && rest(&off) == rest(&text), "{off}");
     assert!(!place.path("ccfd-data/detect.db").exists() && !place.path("state/detect.db").exists());
     let none = place.run_to(0, &["rules", "test", "key_made", "--last", "1s"]).stdout;
     assert!(none.contains("0 alerts"), "{none}");

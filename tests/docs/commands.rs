@@ -77,7 +77,13 @@ fn ccfd(arguments: &[String]) -> Output {
 }
 
 fn help() -> BTreeSet<String> {
-    let text = String::from_utf8(ccfd(&["--help".to_owned()]).stdout).unwrap();
+    help_of(&[])
+}
+
+/// The commands below a command.
+fn help_of(command: &[String]) -> BTreeSet<String> {
+    let words: Vec<String> = command.iter().cloned().chain(["--help".to_owned()]).collect();
+    let text = String::from_utf8(ccfd(&words).stdout).unwrap();
     let (_, commands) = text.split_once("Commands:\n").expect("a list of commands");
     let lines = commands.lines().take_while(|line| !line.is_empty());
     let names = lines.filter_map(|line| line.split_whitespace().next());
@@ -122,6 +128,25 @@ fn the_page_of_commands_names_every_command_and_no_other() {
     let named: BTreeSet<String> =
         inline.chain(in_blocks.map(|(_, words)| words)).filter_map(|words| subcommand(&words)).collect();
     assert_eq!(named, help());
+}
+
+#[test]
+fn the_page_of_commands_lists_all_that_is_below_a_command() {
+    let page = document("docs/commands.md").replace("\\|", "|");
+    let inline = page.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("ccfd ").map(words));
+    let lists: Vec<(Vec<String>, BTreeSet<String>)> = inline
+        .filter_map(|mut words| {
+            let list = words.pop().filter(|word| word.contains('|'))?;
+            Some((words, list.split('|').map(str::to_owned).collect()))
+        })
+        .collect();
+    assert!(lists.len() >= 6, "{lists:?}");
+    for (command, listed) in &lists {
+        let is_row =
+            |name: &String| lists.iter().any(|(other, _)| *other == [&**command, &[name.clone()]].concat());
+        let below: BTreeSet<String> = help_of(command).into_iter().filter(|name| !is_row(name)).collect();
+        assert_eq!(*listed, below, "{command:?}");
+    }
 }
 
 /// The first word that is not a flag, the value of `--config`, or the placeholder for any command.

@@ -75,7 +75,7 @@ fn of_directories(directories: &[PathBuf], config: Option<&Config>) -> Result<Ar
         Some(settings) => (settings.placeholders.clone(), settings.tables.clone()),
         None => (Placeholders::default(), Tables::built_in()),
     };
-    let set = RuleSet::load(&sources, &tables, &placeholders);
+    let set = RuleSet::load_to_try(&sources, &tables, &placeholders);
     let mut set = set.map_err(|errors| UsageError(in_lines(&errors)))?;
     if let Some(retention) = retention {
         set.warnings.extend(looks_too_far(&set, retention));

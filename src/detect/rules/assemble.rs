@@ -32,15 +32,23 @@ pub const ENTITIES: [&str; 7] = [
     "InputUser",
 ];
 
+/// What becomes of rules that are off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OffRules {
+    Rest,
+    Judge,
+}
+
 /// Makes the set. A rule of a file that needs a missing setting is an error, a built-in one is unusable.
 pub(super) fn assemble(
     drafts: Vec<RuleDraft>,
     documents: &[Document],
     files: &[RuleFile],
     fields: Fields,
+    off: OffRules,
     problems: &mut Problems,
 ) -> RuleSet {
-    let parts = Parts { drafts: &drafts, documents, files };
+    let parts = Parts { drafts: &drafts, documents, files, off };
     let reasons = parts.unusable(problems);
     let indices = indices(&reasons);
     let definitions = parts.definitions();
@@ -108,6 +116,7 @@ struct Parts<'p> {
     drafts: &'p [RuleDraft],
     documents: &'p [Document],
     files: &'p [RuleFile],
+    off: OffRules,
 }
 
 impl<'p> Parts<'p> {
@@ -209,12 +218,15 @@ impl<'p> Parts<'p> {
         document.extension.state.unwrap_or(document.header.state)
     }
 
+    fn judges(&self, place: usize) -> bool {
+        self.state(place) != RuleState::Off || self.off == OffRules::Judge
+    }
+
     /// Which rules have to judge: those that alert and are not off, and what they need.
     fn needed(&self, alerting: &[bool]) -> Vec<bool> {
         let mut needed = vec![false; self.drafts.len()];
-        let mut open: Vec<usize> = (0..self.drafts.len())
-            .filter(|place| alerting[*place] && self.state(*place) != RuleState::Off)
-            .collect();
+        let mut open: Vec<usize> =
+            (0..self.drafts.len()).filter(|place| alerting[*place] && self.judges(*place)).collect();
         while let Some(place) = open.pop() {
             if !std::mem::replace(&mut needed[place], true) {
                 open.extend(self.inputs(place).iter().map(|input| input.draft));
@@ -318,7 +330,7 @@ impl<'p> Parts<'p> {
         let mut views = Vec::new();
         if let DraftKind::Detection(detection) = &self.drafts[place].kind
             && alerts
-            && self.state(place) != RuleState::Off
+            && self.judges(place)
         {
             views.push(MatchView {
                 by: own,

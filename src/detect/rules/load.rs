@@ -1,7 +1,7 @@
 //! From files to a set.
 
 use super::{
-    assemble::assemble,
+    assemble::{OffRules, assemble},
     document::{self, Document},
     draft::drafts,
     error::{Problems, RuleError},
@@ -28,6 +28,28 @@ impl RuleSet {
         tables: &Tables,
         placeholders: &Placeholders,
     ) -> Result<Self, Vec<RuleError>> {
+        Self::load_as(sources, tables, placeholders, OffRules::Rest)
+    }
+
+    /// Like `load`, but rules that are off judge, too, so that each can be tried.
+    ///
+    /// # Errors
+    ///
+    /// As of `load`.
+    pub fn load_to_try(
+        sources: &[RuleSource],
+        tables: &Tables,
+        placeholders: &Placeholders,
+    ) -> Result<Self, Vec<RuleError>> {
+        Self::load_as(sources, tables, placeholders, OffRules::Judge)
+    }
+
+    fn load_as(
+        sources: &[RuleSource],
+        tables: &Tables,
+        placeholders: &Placeholders,
+        off: OffRules,
+    ) -> Result<Self, Vec<RuleError>> {
         let mut problems = Problems::default();
         let mut fields = Fields::of(tables.of_records());
         let files = gather(sources, &mut problems);
@@ -38,7 +60,7 @@ impl RuleSet {
             link(&mut drafts, &filters, &documents, &files, &mut fields, &mut problems);
         }
         if problems.errors.is_empty() {
-            let set = assemble(drafts, &documents, &files, fields, &mut problems);
+            let set = assemble(drafts, &documents, &files, fields, off, &mut problems);
             if problems.errors.is_empty() {
                 return Ok(set);
             }

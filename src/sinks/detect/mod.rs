@@ -23,5 +23,5 @@ mod sink;
 mod tests;
 
 pub use look_back::looks_too_far;
-pub use rule_files::load_rules;
+pub use rule_files::{load_rules, load_rules_to_try};
 pub use sink::DetectSink;

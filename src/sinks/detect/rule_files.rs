@@ -12,7 +12,8 @@ use super::look_back::looks_too_far;
 use crate::{
     actions,
     config::{DetectSettings, RulesPlace},
-    detect::rules::{RuleError, RuleSet, RuleSource},
+    detect::rules::{Placeholders, RuleError, RuleSet, RuleSource},
+    tables::Tables,
 };
 
 /// Seconds between two looks at the files.
@@ -95,12 +96,27 @@ impl RuleFiles {
 ///
 /// What is wrong in their files, or in the actions of their alerts, a line each.
 pub fn load_rules(settings: &DetectSettings) -> Result<RuleSet, String> {
+    loaded_by(RuleSet::load, settings)
+}
+
+/// Loads them to try each, also one that is off.
+///
+/// # Errors
+///
+/// As of `load_rules`.
+pub fn load_rules_to_try(settings: &DetectSettings) -> Result<RuleSet, String> {
+    loaded_by(RuleSet::load_to_try, settings)
+}
+
+type Load = fn(&[RuleSource], &Tables, &Placeholders) -> Result<RuleSet, Vec<RuleError>>;
+
+fn loaded_by(load: Load, settings: &DetectSettings) -> Result<RuleSet, String> {
     let source = |place: &RulesPlace| match place {
         RulesPlace::Builtin => RuleSource::Builtin,
         RulesPlace::Directory(path) => RuleSource::Directory(path.clone()),
     };
     let sources: Vec<RuleSource> = settings.rules.iter().map(source).collect();
-    let set = RuleSet::load(&sources, &settings.tables, &settings.placeholders);
+    let set = load(&sources, &settings.tables, &settings.placeholders);
     let mut set = set.map_err(|errors| shown(&errors))?;
     set.warnings.extend(looks_too_far(&set, settings.retention));
     // More likely a directory whose files are being replaced than the wish to judge nothing.
