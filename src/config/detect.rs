@@ -1,9 +1,11 @@
 //! `[detect]`: what becomes of the alerts that a sink of type detect raises.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{ALERT_ROUTES, ActionSettings, action::action_list, section::Section, values::texts};
-use crate::detect_db::OutboxAction;
+use super::{
+    ALERT_ROUTES, ActionSettings, SinkSettings, action::action_list, section::Section, values::texts,
+};
+use crate::{detect_db::OutboxAction, tables::ALERTS};
 
 /// Where the alerts go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,9 +22,11 @@ impl AlertSettings {
         self.actions.iter().map(|action| action.outbox.clone()).collect()
     }
 
-    /// The routes that deliver them.
-    pub fn routes(&self) -> Vec<String> {
-        self.sinks.iter().map(|sink| format!("{ALERT_ROUTES}/{sink}")).collect()
+    /// The routes that deliver them, each with its destination.
+    pub(super) fn routes(&self, sinks: &BTreeMap<String, SinkSettings>) -> Vec<(String, String)> {
+        let route =
+            |name: &String| Some((format!("{ALERT_ROUTES}/{name}"), sinks.get(name)?.destination(&ALERTS)));
+        self.sinks.iter().filter_map(route).collect()
     }
 
     pub(super) fn read(mut section: Section<'_>) -> Self {

@@ -249,7 +249,8 @@ impl Config {
         if let Some(state) = &state {
             sinks.values_mut().for_each(|sink| sink.keep_below(&state.dir));
         }
-        sinks.values_mut().for_each(|sink| sink.act(&alerts));
+        let routes = alerts.routes(&sinks);
+        sinks.values_mut().for_each(|sink| sink.act(&alerts, &routes));
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);

@@ -137,8 +137,8 @@ pub struct DetectDb {
     rows_read: Cell<u64>,
     /// What alerts do; without settings, nothing.
     outbox: outbox::ActionOutbox,
-    /// The routes that deliver alerts.
-    alert_routes: Vec<String>,
+    /// The routes that deliver alerts, each with its destination.
+    alert_routes: Vec<(String, String)>,
 }
 
 impl DetectDb {

@@ -112,31 +112,44 @@ impl DetectDb {
         Ok(gone)
     }
 
-    /// Removes the oldest matches, at last the oldest alerts, until the database is small enough.
+    /// Removes the oldest matches, at last the oldest alerts, until the database is small enough. Matches do not go for the space
+    /// of alerts that a sink has not got: correlations would find nothing for as long as it is down.
     fn shrink(&mut self, size_max: u64, now: i64, left: &mut usize) -> rusqlite::Result<Forgotten> {
         let mut gone = Forgotten::default();
-        while *left > 0 && self.is_larger_than(size_max)? {
+        if !self.is_larger_than(size_max)? {
+            return Ok(gone);
+        }
+        let delivered = self.delivered_by_all()?;
+        let undelivered = delivered.as_ref().map_or(Ok(0), |place| self.alerts_behind(place))?;
+        let most = size_max.saturating_mul(UNDELIVERED_FACTOR);
+        let with_undelivered = size_max.saturating_add(self.bytes_of_alerts(undelivered)?).min(most);
+        while *left > 0
+            && self.is_larger_than(with_undelivered)?
+            && let Some(mark) = self.next_mark(i64::MAX, None)?
+        {
             *left -= 1;
-            if let Some(mark) = self.next_mark(i64::MAX, None)? {
-                let chains = self.chains_with_pieces(mark)?;
-                gone.matches += self.forget_matches(&chains, mark, now)?;
-                continue;
-            }
-            let delivered = self.delivered_by_all()?;
-            let mut alerts = self.first_alerts(now, delivered.as_ref())?;
-            if alerts.is_empty() && self.is_larger_than(size_max.saturating_mul(UNDELIVERED_FACTOR))? {
-                alerts = self.first_alerts(now, None)?;
-            }
-            if alerts.is_empty() {
-                let undelivered = delivered.map_or(Ok(0), |place| self.alerts_behind(&place))?;
-                tracing::warn!(
-                    size_max,
-                    undelivered,
-                    "the database of alerts is larger than `size_max` with what is still in use"
-                );
-                break;
-            }
-            self.forget_alerts(&alerts, now, &mut gone)?;
+            let chains = self.chains_with_pieces(mark)?;
+            gone.matches += self.forget_matches(&chains, mark, now)?;
+        }
+        if gone.matches > 0 && undelivered > 0 && with_undelivered == most {
+            let (matches, advice) =
+                (gone.matches, "mend the sinks of alerts that `ccfd status` shows, or raise `size_max`");
+            tracing::warn!(
+                matches,
+                undelivered,
+                advice,
+                "correlations forget: alerts that a sink has not got take their space"
+            );
+        }
+        self.shrink_alerts((size_max, delivered.as_ref()), now, left, &mut gone)?;
+        self.shrink_alerts((most, None), now, left, &mut gone)?;
+        if *left > 0 && self.is_larger_than(size_max)? {
+            let undelivered = delivered.map_or(Ok(0), |place| self.alerts_behind(&place))?;
+            tracing::warn!(
+                size_max,
+                undelivered,
+                "the database of alerts is larger than `size_max` with what is still in use"
+            );
         }
         Ok(gone)
     }
@@ -236,7 +249,12 @@ impl DetectDb {
         query.query_map([rule, before, CHUNK_ALERTS], |row| row.get(0))?.collect()
     }
 
-    fn forget_alerts(&mut self, ids: &[i64], now: i64, gone: &mut Forgotten) -> rusqlite::Result<()> {
+    pub(super) fn forget_alerts(
+        &mut self,
+        ids: &[i64],
+        now: i64,
+        gone: &mut Forgotten,
+    ) -> rusqlite::Result<()> {
         let delivered = self.delivered_by_all()?;
         gone.undelivered += self.count_behind(ids, delivered.as_ref())?;
         self.in_turn(0, now, |turn| turn.forget_alerts(ids))?;
@@ -254,7 +272,7 @@ impl DetectDb {
 
     /// Whether what can be removed here is larger than this. Cases, their files and the runs of connectors have limits of their
     /// own: alerts do not give way to them.
-    fn is_larger_than(&self, size_max: u64) -> rusqlite::Result<bool> {
+    pub(super) fn is_larger_than(&self, size_max: u64) -> rusqlite::Result<bool> {
         let sql = "SELECT coalesce(sum(bytes), 0) FROM case_file";
         let files: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
         let used = self.bytes_used()?.saturating_sub(files.unsigned_abs());

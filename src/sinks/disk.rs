@@ -138,6 +138,6 @@ pub(crate) fn shown(path: &Path) -> String {
 }
 
 /// The path from the root, so that a sink's identity does not depend on the working directory.
-pub(super) fn absolute(path: &Path) -> String {
+pub(crate) fn absolute(path: &Path) -> String {
     shown(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
 }

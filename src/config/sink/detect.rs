@@ -16,7 +16,8 @@ use crate::{
         section::Section,
         values::{DAY, ValueProblem, YEAR, texts, wanted},
     },
-    tables::Tables,
+    sinks::disk,
+    tables::{Table, Tables},
 };
 
 /// The word for the rules that ccfd brings along.
@@ -41,8 +42,8 @@ pub struct DetectSettings {
     pub alerts_per_hour_max: u32,
     /// What alerts do in other systems, of `[[detect.action]]`.
     pub actions: Vec<ActionSettings>,
-    /// The routes that deliver alerts to other sinks.
-    pub alert_routes: Vec<String>,
+    /// The routes that deliver alerts to other sinks, each with its destination.
+    pub alert_routes: Vec<(String, String)>,
     /// The database, in the state directory.
     pub database: PathBuf,
     /// The tables whose records are judged.
@@ -89,6 +90,13 @@ impl SinkType for DetectSettings {
     fn files(&self, _: &Environment) -> Vec<PathBuf> {
         // The sink itself looks for changed rules: it continues with the old ones if the new ones are broken.
         Vec::new()
+    }
+}
+
+impl DetectSettings {
+    /// Which destination the rows of a table go to: a checkpoint counts for no other.
+    pub fn destination(&self, _: &Table) -> String {
+        format!("detect {}", disk::absolute(&self.database))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         urls::base_urls,
         values::{ValueProblem, as_text, flag, one_of, path, wanted},
     },
-    tables::Tables,
+    tables::{Table, Tables},
 };
 
 /// Documents of Elasticsearch or OpenSearch.
@@ -134,6 +134,14 @@ impl SinkType for ElasticsearchSettings {
         let secret = self.auth.as_ref().and_then(|auth| auth.secret().file(environment));
         let identity = self.identity.iter().flat_map(|of| [of.cert_file.clone(), of.key_file.clone()]);
         self.connection.files(environment).chain(identity).chain(secret).collect()
+    }
+}
+
+impl ElasticsearchSettings {
+    /// Which destination the rows of a table go to: a checkpoint counts for no other.
+    pub fn destination(&self, table: &Table) -> String {
+        let url = self.urls.first().map(Url::as_str).unwrap_or_default();
+        format!("elasticsearch {} {}", url.trim_end_matches('/'), self.index.of(table))
     }
 }
 

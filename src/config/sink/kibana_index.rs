@@ -18,7 +18,7 @@ use crate::{
         urls::base_url,
         values::{ValueProblem, as_text, flag, text, wanted},
     },
-    tables::Tables,
+    tables::{Table, Tables},
 };
 
 /// Documents through an index connector of Kibana.
@@ -104,6 +104,13 @@ impl SinkType for KibanaIndexSettings {
     fn files(&self, environment: &Environment) -> Vec<PathBuf> {
         let secret = self.auth.as_ref().and_then(|auth| auth.secret().file(environment));
         self.connection.files(environment).chain(secret).collect()
+    }
+}
+
+impl KibanaIndexSettings {
+    /// Which destination the rows of a table go to: a checkpoint counts for no other.
+    pub fn destination(&self, table: &Table) -> String {
+        format!("kibana_index {} {} {}", self.url, self.space, self.index.of(table))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         urls::address,
         values::{ValueProblem, as_text, one_of, wanted},
     },
-    tables::Tables,
+    tables::{Table, Tables},
 };
 
 /// The prefix of all input streams: only those with it can be written to.
@@ -128,6 +128,14 @@ impl SinkType for LogsIngestionSettings {
         // The token of a workload identity is not included: it is read for each use.
         let secret = self.auth.identity.secret().and_then(|secret| secret.file(environment));
         self.connection.files(environment).chain(secret).collect()
+    }
+}
+
+impl LogsIngestionSettings {
+    /// Which destination the rows of a table go to: a checkpoint counts for no other.
+    pub fn destination(&self, table: &Table) -> String {
+        let Self { endpoint, dcr_immutable_id, streams, .. } = self;
+        format!("logs_ingestion {endpoint} {dcr_immutable_id} {}", streams.of(table))
     }
 }
 

@@ -21,7 +21,7 @@ pub use sqlite::SqliteSettings;
 use url::Url;
 
 use super::{AlertSettings, Environment, section::Section};
-use crate::tables::Tables;
+use crate::tables::{Table, Tables};
 
 /// What the settings of each type say about it. Nothing has a default, so that a new type must decide
 /// everything.
@@ -86,6 +86,13 @@ macro_rules! sink_types {
                 }
             }
 
+            /// Which destination the rows of a table go to.
+            pub fn destination(&self, table: &Table) -> String {
+                match self {
+                    $(Self::$variant(settings) => settings.destination(table),)*
+                }
+            }
+
             /// Its secrets and certificates.
             pub fn files(&self, environment: &Environment) -> Vec<PathBuf> {
                 match self {
@@ -125,11 +132,11 @@ impl SinkSettings {
     }
 
     /// Lets a sink that raises alerts put what they do into its database.
-    pub(super) fn act(&mut self, alerts: &AlertSettings) {
+    pub(super) fn act(&mut self, alerts: &AlertSettings, routes: &[(String, String)]) {
         match self {
             Self::Detect(settings) => {
                 settings.actions = alerts.actions.clone();
-                settings.alert_routes = alerts.routes();
+                settings.alert_routes = routes.to_vec();
             }
             Self::Sqlite(_)
             | Self::Ndjson(_)

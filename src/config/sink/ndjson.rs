@@ -11,7 +11,8 @@ use crate::{
         section::Section,
         values::{MINUTE, YEAR, duration, one_of, path, size},
     },
-    tables::Tables,
+    sinks::disk,
+    tables::{Table, Tables},
 };
 
 const STDOUT: &str = "-";
@@ -108,6 +109,16 @@ impl SinkType for NdjsonSettings {
 
     fn files(&self, _: &Environment) -> Vec<PathBuf> {
         Vec::new()
+    }
+}
+
+impl NdjsonSettings {
+    /// Which destination the rows of a table go to: a checkpoint counts for no other.
+    pub fn destination(&self, _: &Table) -> String {
+        match &self.dir {
+            NdjsonDir::Dir(path) => format!("ndjson {}", disk::absolute(path)),
+            NdjsonDir::Stdout => "ndjson -".to_owned(),
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use crate::{
         section::Section,
         values::{MINUTE, YEAR, duration, path, size},
     },
-    tables::Tables,
+    sinks::disk,
+    tables::{Table, Tables},
 };
 
 /// A SQLite database with one table for each kind of record.
@@ -46,5 +47,12 @@ impl SinkType for SqliteSettings {
 
     fn files(&self, _: &Environment) -> Vec<PathBuf> {
         Vec::new()
+    }
+}
+
+impl SqliteSettings {
+    /// Which destination the rows of a table go to: a checkpoint counts for no other.
+    pub fn destination(&self, _: &Table) -> String {
+        format!("sqlite {}", disk::absolute(&self.path))
     }
 }

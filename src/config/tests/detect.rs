@@ -32,7 +32,9 @@ fn the_type_is_enough_and_the_database_is_in_the_state_directory() {
 fn a_sink_that_judges_knows_the_routes_that_deliver_its_alerts() {
     let other = "\n[sink.other]\ntype = \"sqlite\"\npath = \"other.db\"\n[detect]\nalerts = [\"other\"]";
     let found = settings(&format!("{}{other}", with_sink("")));
-    assert_eq!(found.alert_routes, [crate::pipeline::names::route_name("alerts", "other")]);
+    let [(route, destination)] = &*found.alert_routes else { panic!("{:?}", found.alert_routes) };
+    assert_eq!(*route, crate::pipeline::names::route_name("alerts", "other"));
+    assert!(destination.starts_with("sqlite /") && destination.ends_with("other.db"), "{destination}");
 }
 
 #[test]

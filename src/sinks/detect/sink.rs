@@ -171,8 +171,8 @@ impl Sink for DetectSink {
         BATCH_BYTES
     }
 
-    fn identity(&self, _: &Table) -> String {
-        format!("detect {}", disk::absolute(&self.state.settings.database))
+    fn identity(&self, table: &Table) -> String {
+        self.state.settings.destination(table)
     }
 
     async fn check(&self, _: &[Arc<Table>]) -> Result<Looked, SinkError> {

@@ -286,7 +286,7 @@ async fn a_completion_of_a_question_that_ccfd_asked_raises_nothing_and_its_tag_h
 
 #[tokio::test]
 async fn alerts_that_another_sink_has_not_got_stay_when_the_database_is_too_large() {
-    for (routes, left) in [(vec!["alerts/down".to_owned()], 2), (Vec::new(), 1)] {
+    for (routes, left) in [(vec![("alerts/down".to_owned(), "there".to_owned())], 2), (Vec::new(), 1)] {
         let mut bench = Bench::new();
         let sink = bench.sink();
         sink.write(events(&["a"])).await.unwrap();
@@ -295,7 +295,7 @@ async fn alerts_that_another_sink_has_not_got_stay_when_the_database_is_too_larg
         bench.settings.alert_routes = routes;
         let later = clock(&Arc::new(AtomicI64::new(NOW + 2 * 3_600)));
         let sink = DetectSink::new(bench.settings.clone(), later);
-        sink.write(events(&["b"])).await.unwrap();
+        sink.write(batch(&AUDIT_LOGS, &[event("b", NOW + 1)])).await.unwrap();
         sink.close().await.unwrap();
         assert_eq!(bench.alerts().len(), left);
     }

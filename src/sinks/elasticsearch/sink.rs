@@ -185,9 +185,7 @@ impl Sink for ElasticsearchSink {
 
     /// The first address identifies the cluster, so that others can be added.
     fn identity(&self, table: &Table) -> String {
-        let ElasticsearchSettings { urls, index, .. } = &self.state.settings;
-        let url = urls.first().map(Url::as_str).unwrap_or_default();
-        format!("elasticsearch {} {}", url.trim_end_matches('/'), index.of(table))
+        self.state.settings.destination(table)
     }
 
     async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {

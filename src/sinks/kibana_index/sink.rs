@@ -154,8 +154,7 @@ impl Sink for KibanaIndexSink {
     }
 
     fn identity(&self, table: &Table) -> String {
-        let KibanaIndexSettings { url, space, index, .. } = &self.settings;
-        format!("kibana_index {url} {space} {}", index.of(table))
+        self.settings.destination(table)
     }
 
     async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {

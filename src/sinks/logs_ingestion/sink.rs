@@ -171,8 +171,7 @@ impl Sink for LogsIngestionSink {
     }
 
     fn identity(&self, table: &Table) -> String {
-        let LogsIngestionSettings { endpoint, dcr_immutable_id, streams, .. } = &self.settings;
-        format!("logs_ingestion {endpoint} {dcr_immutable_id} {}", streams.of(table))
+        self.settings.destination(table)
     }
 
     async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {

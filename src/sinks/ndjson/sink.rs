@@ -174,11 +174,8 @@ impl Sink for NdjsonSink {
         BATCH_BYTES
     }
 
-    fn identity(&self, _: &Table) -> String {
-        match &self.state.settings.dir {
-            NdjsonDir::Dir(path) => format!("ndjson {}", disk::absolute(path)),
-            NdjsonDir::Stdout => "ndjson -".to_owned(),
-        }
+    fn identity(&self, table: &Table) -> String {
+        self.state.settings.destination(table)
     }
 
     async fn check(&self, _: &[Arc<Table>]) -> Result<Looked, SinkError> {

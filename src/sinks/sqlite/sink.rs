@@ -146,8 +146,8 @@ impl Sink for SqliteSink {
         BATCH_BYTES
     }
 
-    fn identity(&self, _: &Table) -> String {
-        format!("sqlite {}", disk::absolute(&self.state.settings.path))
+    fn identity(&self, table: &Table) -> String {
+        self.state.settings.destination(table)
     }
 
     async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {
