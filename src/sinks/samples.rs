@@ -25,7 +25,12 @@ pub(super) fn clock(at: &Arc<std::sync::atomic::AtomicI64>) -> Clock {
 
 /// A batch of records given as text.
 pub(super) fn batch(table: &Arc<Table>, records: &[String]) -> Batch {
-    let record = |text: &String| Record::new(Bytes::from(text.clone()), NOW, IdHash::of(text), None);
+    batch_at(NOW, table, records)
+}
+
+/// A batch of records of one second.
+pub(super) fn batch_at(second: i64, table: &Arc<Table>, records: &[String]) -> Batch {
+    let record = |text: &String| Record::new(Bytes::from(text.clone()), second, IdHash::of(text), None);
     Batch { table: table.clone(), connector: "acme".into(), records: records.iter().map(record).collect() }
 }
 

@@ -27,11 +27,15 @@ async fn down_after(younger: i64) -> (Bench, u64) {
     ids.chunks(50).for_each(|ids| bench.events(0, "ann", ids));
     assert_eq!(bench.deliver().await.len(), 1);
     bench.alerts.now += 2 * 3_600;
+    let bytes = bytes_used(&bench);
+    (bench, bytes)
+}
+
+fn bytes_used(bench: &Bench) -> u64 {
     let sql = "SELECT (page_count - freelist_count) * page_size
                FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
     let database = Connection::open(bench.alerts.path()).unwrap();
-    let bytes = database.query_row(sql, [], |row| row.get(0)).map(i64::unsigned_abs).unwrap();
-    (bench, bytes)
+    database.query_row(sql, [], |row| row.get(0)).map(i64::unsigned_abs).unwrap()
 }
 
 fn deliver_to(bench: &mut Bench, database: &str) {
@@ -95,7 +99,7 @@ async fn a_new_destination_has_not_got_what_another_one_has() {
     bench.events(0, "ann", &["first"]);
     bench.deliver_all().await;
     bench.alerts.now += 2 * 3_600;
-    let bytes = fs::metadata(bench.alerts.path()).unwrap().len();
+    let bytes = bytes_used(&bench);
     deliver_to(&mut bench, "other.db");
     assert_eq!(shrink(&mut bench, bytes * 2 / 3), Forgotten::default());
     let retention = AlertLimits { retention: Duration::from_secs(3_600), size_max: u64::MAX };

@@ -86,6 +86,8 @@ fn help_of(command: &[String]) -> BTreeSet<String> {
     let text = String::from_utf8(ccfd(&words).stdout).unwrap();
     let (_, commands) = text.split_once("Commands:\n").expect("a list of commands");
     let lines = commands.lines().take_while(|line| !line.is_empty());
+    // What is further to the right continues a description.
+    let lines = lines.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
     let names = lines.filter_map(|line| line.split_whitespace().next());
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }

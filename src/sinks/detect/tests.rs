@@ -17,7 +17,7 @@ use crate::{
     detect_db::{ActionEvent, AlertFilter, DetectDb, OutboxAction, OutboxFilter},
     sinks::{
         Batch, Looked, Receipt, Sink, SinkError,
-        samples::{NOW, batch, clock, event},
+        samples::{NOW, batch, batch_at, clock, event},
     },
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables},
 };
@@ -295,7 +295,7 @@ async fn alerts_that_another_sink_has_not_got_stay_when_the_database_is_too_larg
         bench.settings.alert_routes = routes;
         let later = clock(&Arc::new(AtomicI64::new(NOW + 2 * 3_600)));
         let sink = DetectSink::new(bench.settings.clone(), later);
-        sink.write(batch(&AUDIT_LOGS, &[event("b", NOW + 1)])).await.unwrap();
+        sink.write(batch_at(NOW + 1, &AUDIT_LOGS, &[event("b", NOW + 1)])).await.unwrap();
         sink.close().await.unwrap();
         assert_eq!(bench.alerts().len(), left);
     }
