@@ -144,8 +144,9 @@ fn the_page_of_commands_lists_all_that_is_below_a_command() {
         .collect();
     assert!(lists.len() >= 6, "{lists:?}");
     for (command, listed) in &lists {
-        let is_row =
-            |name: &String| lists.iter().any(|(other, _)| *other == [&**command, &[name.clone()]].concat());
+        let is_row = |name: &String| {
+            lists.iter().any(|(other, _)| *other == [&**command, std::slice::from_ref(name)].concat())
+        };
         let below: BTreeSet<String> = help_of(command).into_iter().filter(|name| !is_row(name)).collect();
         assert_eq!(*listed, below, "{command:?}");
     }

@@ -54,11 +54,12 @@ async fn a_case_that_is_there_is_not_created_again_and_keeps_its_changes() {
     scene.send_all().await;
     scene.there(&case, |found| assert_eq!(found.case.fields.title, "two"));
     // It is there under another id.
-    let mut there = scene.kibana.cases.lock().unwrap();
-    let mut moved = there.remove("remote-0").unwrap();
-    moved.case.id = "other".to_owned();
-    there.insert("other".to_owned(), moved);
-    drop(there);
+    {
+        let mut there = scene.kibana.cases.lock().unwrap();
+        let mut moved = there.remove("remote-0").unwrap();
+        moved.case.id = "other".to_owned();
+        there.insert("other".to_owned(), moved);
+    }
     rename(&scene, &case, "three");
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     scene.by(|cases, _| cases.resend(&case, true).unwrap());
