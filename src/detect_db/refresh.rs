@@ -21,6 +21,7 @@ use crate::detect::{
 const NAMED_MAX: usize = 100;
 /// Seconds between changes that are looked at together.
 const CLOSE: i64 = 24 * 60 * 60;
+
 /// The first records of an alert, and what they show.
 #[derive(Clone, Debug)]
 pub(super) struct AlertHead {
