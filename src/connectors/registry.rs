@@ -110,6 +110,11 @@ impl Registry {
         Self { parts: RwLock::new(Arc::new(parts)), database, clock, daemon: OnceLock::new() }
     }
 
+    /// The time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The database, for others that use it in the same process.
     pub fn database(&self) -> Arc<DetectThread> {
         Arc::clone(&self.database)

@@ -160,6 +160,8 @@ pub struct RunFailure {
     pub source_of: ErrorSource,
     /// When to try again, if the receiver named a time. The registry fills it in, from the time that texts count from.
     pub retry_at: Option<DateTime<Utc>>,
+    /// Whether what the run was to change is not there any more.
+    pub is_gone: bool,
 }
 
 /// What Kibana says when a type fails in a way that it did not expect.
@@ -168,13 +170,27 @@ pub const UNEXPECTED: &str = "an error occurred while running the action";
 impl RunFailure {
     /// A failure that the type expected and describes itself.
     pub fn returned(message: impl Into<String>, service_message: Option<String>, retry: Retry) -> Self {
-        Self { message: message.into(), service_message, retry, source_of: ErrorSource::User, retry_at: None }
+        Self {
+            message: message.into(),
+            service_message,
+            retry,
+            source_of: ErrorSource::User,
+            retry_at: None,
+            is_gone: false,
+        }
     }
 
     /// A failure that Kibana's types throw: only the service's message says what it is.
     pub fn thrown(service_message: impl Into<String>, source_of: ErrorSource) -> Self {
         let service_message = Some(service_message.into());
-        Self { message: UNEXPECTED.to_owned(), service_message, retry: Retry::Yes, source_of, retry_at: None }
+        Self {
+            message: UNEXPECTED.to_owned(),
+            service_message,
+            retry: Retry::Yes,
+            source_of,
+            retry_at: None,
+            is_gone: false,
+        }
     }
 
     /// With the time of another attempt, if the receiver named how long to wait.

@@ -33,7 +33,14 @@ impl Instance {
     }
 
     pub fn incidents(&self) -> Vec<Map<String, Value>> {
-        self.incidents.lock().unwrap().clone()
+        let mut incidents = self.incidents.lock().unwrap().clone();
+        incidents.retain(|incident| !incident.is_empty());
+        incidents
+    }
+
+    /// Deletes all incidents. What is left of each is its number, which no other one gets.
+    pub fn delete_all(&self) {
+        self.incidents.lock().unwrap().iter_mut().for_each(Map::clear);
     }
 }
 
@@ -44,7 +51,7 @@ fn answer(incidents: &mut Vec<Map<String, Value>>, request: &Request) -> Reply {
         return Reply::json(401, &json!({ "error": error, "status": "failure" }));
     }
     let found =
-        |id: &str, incidents: &[Map<String, Value>]| incidents.iter().position(|known| known["sys_id"] == id);
+        |id: &str, incidents: &[Map<String, Value>]| incidents.iter().position(|known| is_it(known, id));
     let segments = request.segments();
     let path: Vec<_> = segments.iter().map(String::as_str).collect();
     match (request.method.as_str(), path.as_slice()) {
@@ -84,6 +91,10 @@ fn answer(incidents: &mut Vec<Map<String, Value>>, request: &Request) -> Reply {
     }
 }
 
+fn is_it(known: &Map<String, Value>, id: &str) -> bool {
+    known.get("sys_id").is_some_and(|known| known == id)
+}
+
 fn created(incidents: &mut Vec<Map<String, Value>>, fields: Value) -> Reply {
     let number = incidents.len() + 1;
     let mut incident = fields.as_object().unwrap().clone();
@@ -120,7 +131,10 @@ fn imported(incidents: &mut Vec<Map<String, Value>>, row: Value) -> Reply {
     }
     let id = match row.get("elastic_incident_id").and_then(Value::as_str) {
         Some(id) => {
-            let at = incidents.iter().position(|known| known["sys_id"] == id).unwrap();
+            let Some(at) = incidents.iter().position(|known| is_it(known, id)) else {
+                let error = json!({ "status": "error", "error_message": "No such incident" });
+                return Reply::json(201, &json!({ "import_set": "ISET1", "result": [error] }));
+            };
             change(&mut incidents[at], fields.into());
             id.to_owned()
         }
@@ -174,6 +188,35 @@ async fn an_incident_that_is_known_is_changed_and_gets_comments() {
     assert_eq!(incidents.len(), 1);
     assert_eq!(incidents[0]["short_description"], "new");
     assert_eq!(incidents[0]["work_notes"], json!(["first", "second"]));
+}
+
+#[tokio::test]
+async fn of_an_incident_that_cannot_be_changed_it_is_known_whether_it_is_gone() {
+    let instance = Instance::start();
+    for uses_table_api in [true, false] {
+        let config = json!({
+            "apiUrl": format!("{}/", instance.server.url()), "usesTableApi": uses_table_api,
+        });
+        let connector = made(".servicenow", config, &SECRETS);
+        let id = connector
+            .run(push(json!({ "short_description": "s", "correlation_id": "c" })))
+            .await
+            .unwrap()["id"]
+            .clone();
+        let change = push(json!({ "short_description": "t", "externalId": id }));
+        // A proxy has lost its way, and finds it again.
+        let page = || Step::from(Reply::status(404).with_body("<html>nothing here</html>"));
+        instance.server.script([page()]);
+        assert!(!connector.run(change.clone()).await.unwrap_err().is_gone, "table {uses_table_api}");
+        instance.server.script([page(), page()]);
+        assert!(!connector.run(change.clone()).await.unwrap_err().is_gone, "table {uses_table_api}");
+        let refused = json!({ "error": { "message": "Insufficient rights" }, "status": "failure" });
+        instance.server.script([Reply::json(403, &refused).into()]);
+        assert!(!connector.run(change.clone()).await.unwrap_err().is_gone, "table {uses_table_api}");
+        instance.delete_all();
+        let failure = connector.run(change).await.unwrap_err();
+        assert!(failure.is_gone && failure.retry == Retry::No, "table {uses_table_api}: {failure}");
+    }
 }
 
 #[tokio::test]

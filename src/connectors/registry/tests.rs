@@ -282,6 +282,7 @@ async fn a_run_that_fails_says_why() {
             retry: Retry::No,
             source_of: ErrorSource::User,
             retry_at: None,
+            is_gone: false,
         }
     );
     let thrown = run(&registry, "default", "mine", json!({ "message": 1, "fail": 1 })).await;

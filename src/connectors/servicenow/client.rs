@@ -115,6 +115,16 @@ impl<'a> Instance<'a> {
         self.result(&place, response).map(Some)
     }
 
+    /// Whether the instance itself says that it has no record at this address, or none that the user may see.
+    pub async fn is_missing(&self, url: Url) -> bool {
+        let place = RequestPlace { attempt: "", endpoint: Endpoint::Table, method: Method::GET };
+        let Ok(response) = self.send(&place, url, None).await else { return false };
+        let is_missing = response.status == StatusCode::NOT_FOUND;
+        // A proxy has pages of its own.
+        let body: Value = serde_json::from_slice(&response.whole_body()).unwrap_or_default();
+        is_missing && body["error"]["message"].is_string()
+    }
+
     async fn send(
         &self,
         place: &RequestPlace<'_>,
@@ -195,5 +205,6 @@ fn unexpected(why: String) -> RunFailure {
         retry: Retry::No,
         source_of: ErrorSource::User,
         retry_at: None,
+        is_gone: false,
     }
 }

@@ -60,7 +60,10 @@ pub async fn push(
         incident.insert("correlation_id".to_owned(), correlation_id.into());
     }
     let (changed, date) = match &id {
-        Some(id) => (update(client, id, &incident, &additional).await?, "sys_updated_on"),
+        Some(id) => match update(client, id, &incident, &additional).await {
+            Ok(changed) => (changed, "sys_updated_on"),
+            Err(failure) => return Err(if_gone(client, id, failure).await),
+        },
         None => {
             let mut made = incident.clone();
             for name in ["caller_id", "opened_by"] {
@@ -91,6 +94,17 @@ pub async fn push(
         pushed.insert("comments".to_owned(), added.into());
     }
     Ok(pushed.into())
+}
+
+/// Why an incident was not changed: it may not be there any more.
+async fn if_gone(client: &Instance<'_>, id: &str, failure: RunFailure) -> RunFailure {
+    match failure.retry {
+        Retry::No => {
+            let is_gone = client.is_missing(read::record_url(client, id)).await;
+            RunFailure { is_gone, ..failure }
+        }
+        Retry::Yes | Retry::Rest | Retry::After(_) => failure,
+    }
 }
 
 /// Makes an incident, and returns its `sys_id`.
