@@ -1756,7 +1756,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__cases__subcmd__push)
-            opts="-h --by --config --space --help"
+            opts="-h --create --by --config --space --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -332,6 +332,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcomm
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from push" -l by -d 'Who says so [default: the user of the process]' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from push" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from push" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from push" -l create -d 'Create an incident again if that of the case was deleted'
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from push" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from resend" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from resend" -l space -d 'The space of the cases' -r

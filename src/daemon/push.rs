@@ -1,9 +1,12 @@
 //! A case is sent to another system with a connector, and keeps what it is called there.
 
+mod claim;
+
+use self::claim::PushClaim;
 use crate::{
     cases::{Case, CaseError, CasePerson, CasePush, CaseStamp, PushConnector},
     connectors::{Caller, ConnectorError, Registry, RunFailure, RunOutput},
-    detect_db::DetectDb,
+    detect_db::{DetectDb, KeyedRun},
 };
 
 /// Why a case was not sent. It is as it was.
@@ -12,41 +15,94 @@ pub enum CasePushError {
     /// There is no such connector in its space, or it could not be run.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
-    /// There is no such case, or it cannot be sent with this connector.
+    /// There is no such case, or it cannot be sent with this connector now.
     #[error(transparent)]
     Case(#[from] CaseError),
     /// The connector or its system refused.
     #[error("The case was not sent: {0}")]
     Failed(RunFailure),
+    /// What the case was there is there no more.
+    #[error(
+        "The case was not sent: {0}; if its incident was deleted there, `ccfd cases push --create` creates one again"
+    )]
+    Gone(RunFailure),
 }
 
-/// Sends a case, creates it there or changes it, and returns it with what it is called there.
+/// A case on its way.
+#[derive(Clone, Copy)]
+pub struct CaseToPush<'a> {
+    /// The space of the case and the connector.
+    pub space: &'a str,
+    /// The id of the case.
+    pub case: &'a str,
+    /// The id of the connector.
+    pub connector: &'a str,
+    /// Who sends it.
+    pub by: &'a CasePerson,
+    /// Whether it is created again if it was deleted there.
+    pub creates: bool,
+}
+
+/// Sends a case, creates it there or changes it, and returns it with what it is called there. Another push of the case with this
+/// connector is waited for: what it creates is changed then.
 pub async fn push_case(
     connectors: &Registry,
-    space: &str,
-    case: &str,
-    connector: &str,
+    push: CaseToPush<'_>,
     caller: Caller,
-    stamp: CaseStamp<'_>,
 ) -> Result<Case, CasePushError> {
-    let found = connectors.get(space, connector).await?;
+    let connector = connectors.get(push.space, push.connector).await?;
+    let (database, clock) = (connectors.database(), connectors.clock().clone());
+    let claim = PushClaim::take(database, clock, push.space, push.case, connector.id.as_str()).await?;
+    let pushed = tokio::select! {
+        pushed = send_or_create(connectors, push, caller) => pushed,
+        error = claim.lost() => Err(error.into()),
+    };
+    claim.end().await;
+    pushed
+}
+
+async fn send_or_create(
+    connectors: &Registry,
+    push: CaseToPush<'_>,
+    caller: Caller,
+) -> Result<Case, CasePushError> {
+    let sent = send(connectors, push, caller.clone()).await;
+    if !push.creates || !matches!(sent, Err(CasePushError::Gone(_))) {
+        return sent;
+    }
+    let (space, case, by) = (push.space.to_owned(), push.case.to_owned(), push.connector.to_owned());
+    let forget = move |db: &mut DetectDb| {
+        // An attempt that made the incident would be continued.
+        let run =
+            KeyedRun { space: space.clone(), connector: by.clone(), key: CasePush::incident_key(&case) };
+        db.forget_run_parts(&run)?;
+        db.cases(&space).forget_pushed(&case, &by)
+    };
+    connectors.database().run(forget).await?;
+    send(connectors, push, caller).await
+}
+
+async fn send(connectors: &Registry, push: CaseToPush<'_>, caller: Caller) -> Result<Case, CasePushError> {
+    let found = connectors.get(push.space, push.connector).await?;
     let (id, name) = (found.id.to_string(), found.name);
     let with = PushConnector { id: &id, name: &name, type_id: &found.type_id };
     let database = connectors.database();
-    let (of, named, by) = (space.to_owned(), case.to_owned(), id.clone());
+    let (of, named, by) = (push.space.to_owned(), push.case.to_owned(), id.clone());
     let read = database.run(move |db| {
         let mut cases = db.cases(&of);
         Ok::<_, CaseError>((cases.get(&named)?, cases.pushed_with(&named, &by)?))
     });
     let (case, before) = read.await?;
     let CasePush { params, key, attachments } = CasePush::of(&case, with, before.as_ref())?;
-    let answer = match connectors.run(space, connector, params, caller, Some(&key)).await? {
+    let answer = match connectors.run(push.space, push.connector, params, caller, Some(&key)).await? {
         Ok(RunOutput::Data { data, .. }) => data,
         Ok(RunOutput::Nothing | RunOutput::Stream { .. }) => serde_json::Value::Null,
+        Err(failure) if failure.is_gone => return Err(CasePushError::Gone(failure)),
         Err(failure) => return Err(CasePushError::Failed(failure)),
     };
     let external = CasePush::external(&case, with, &answer);
-    let (of, by, now): (String, CasePerson, i64) = (space.to_owned(), stamp.by.clone(), stamp.now);
+    let (of, by, now): (String, CasePerson, i64) =
+        (push.space.to_owned(), push.by.clone(), connectors.clock().now());
     let keep = move |db: &mut DetectDb| {
         db.cases(&of).pushed(&case.id, &external, &attachments, CaseStamp { by: &by, now })
     };

@@ -53,6 +53,13 @@ impl DetectDb {
         begun.commit()
     }
 
+    /// Forgets the parts of a run: its next attempt begins again.
+    pub fn forget_run_parts(&mut self, run: &KeyedRun) -> Result<(), SinkError> {
+        let sql = "DELETE FROM run_part WHERE space = ?1 AND connector = ?2 AND key = ?3";
+        let forgotten = self.connection.execute(sql, params![run.space, run.connector, run.key]);
+        forgotten.map(drop).map_err(|error| of_database(&self.path, error))
+    }
+
     /// Forgets parts of runs that nobody attempts any more.
     pub fn clear_run_parts(&mut self, now: i64) -> Result<(), SinkError> {
         let sql = "DELETE FROM run_part WHERE at < ?1";
@@ -86,5 +93,11 @@ mod tests {
         assert_eq!(db.run_parts(&run).unwrap().len(), 2);
         db.clear_run_parts(1_001 + KEPT).unwrap();
         assert_eq!(db.run_parts(&run).unwrap(), BTreeSet::new());
+        let other = named("sn2", "a:call");
+        for run in [&run, &other] {
+            db.note_run_parts(run, &["one".to_owned()], 1_000).unwrap();
+        }
+        db.forget_run_parts(&run).unwrap();
+        assert_eq!((db.run_parts(&run).unwrap().len(), db.run_parts(&other).unwrap().len()), (0, 1));
     }
 }

@@ -6,6 +6,7 @@ mod client;
 mod keys;
 mod limits;
 mod push;
+mod pushes;
 mod refusals;
 mod sent;
 mod spaces;

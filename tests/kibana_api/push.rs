@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A daemon with a connector of each of three types, the first to this instance and the second to this receiver.
-fn api(instance: &str, receiver: &str) -> Api {
+pub fn api(instance: &str, receiver: &str) -> Api {
     let place = Place::new(NOBODY).with("SN_USER", "ccfd").with("SN_PASSWORD", "sekret-password");
     let config = format!(
         r#"{}
@@ -38,17 +38,17 @@ fn api(instance: &str, receiver: &str) -> Api {
     Api::at(place)
 }
 
-fn push(api: &Api, case: &str, connector: &str) -> (u16, Value) {
+pub fn push(api: &Api, case: &str, connector: &str) -> (u16, Value) {
     api.operate(Method::POST, &format!("/api/cases/{case}/connector/{connector}/_push"), None)
 }
 
-fn comment(api: &Api, case: &str, text: &str) {
+pub fn comment(api: &Api, case: &str, text: &str) {
     let body = json!({ "type": "user", "comment": text, "owner": "cases" });
     let (status, answer) = api.operate(Method::POST, &format!("/api/cases/{case}/comments"), Some(&body));
     assert_eq!(status, 200, "{answer}");
 }
 
-fn read(api: &Api, case: &str) -> Value {
+pub fn read(api: &Api, case: &str) -> Value {
     api.operate(Method::GET, &format!("/api/cases/{case}"), None).1
 }
 

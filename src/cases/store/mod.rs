@@ -9,7 +9,7 @@
 //! | `attach`, `attached`, `edit`, `files` | what is attached to them |
 //! | `find`, `search`, `lists` | which cases there are |
 //! | `history` | what was done to them |
-//! | `pushed` | where they were sent with connectors |
+//! | `pushed`, `claim` | where they were sent with connectors; one push at a time |
 //! | `outbox` | which of them are to be sent elsewhere, and what of them is there |
 //! | `target` | where that is, and where it was before |
 //! | `sending` | what is shown of that, and what was given up is sent again |
@@ -17,6 +17,7 @@
 
 mod attach;
 mod attached;
+mod claim;
 mod configure;
 mod create;
 mod edit;
@@ -45,6 +46,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub(super) use self::create::MadeCase;
 pub use self::{
     attached::AttachmentPage,
+    claim::PUSH_CLAIM_SECONDS,
     configure::{
         CaseConfiguration, CaseTemplate, ClosureType, ConfigurationChange, CustomFieldSpec, TemplateFields,
     },

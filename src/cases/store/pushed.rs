@@ -45,6 +45,16 @@ impl CaseStore<'_> {
         })
     }
 
+    /// Forgets what a case is called in the system of this connector, and what was sent with it: it was deleted there.
+    pub fn forget_pushed(&mut self, id: &str, connector: &str) -> Result<(), CaseError> {
+        self.turn(|turn| {
+            let (row, _) = turn.case(id)?;
+            let sql = "DELETE FROM case_pushed WHERE case_id = ?1 AND connector = ?2";
+            turn.begun.prepare_cached(sql)?.execute(params![row, connector])?;
+            Ok(())
+        })
+    }
+
     /// What is known of a case in the system of this connector; `None` if it was never sent with it.
     pub fn pushed_with(&mut self, id: &str, connector: &str) -> Result<Option<CasePushed>, CaseError> {
         self.look(|turn| {

@@ -63,7 +63,14 @@ CREATE TABLE case_pushed (
     case_id INTEGER NOT NULL, connector TEXT NOT NULL, external_id TEXT NOT NULL, attachments TEXT NOT NULL,
     PRIMARY KEY (case_id, connector)
 ) WITHOUT ROWID;
-CREATE TRIGGER case_pushed_removed AFTER DELETE ON cases BEGIN DELETE FROM case_pushed WHERE case_id = old.id; END;
+CREATE TABLE case_pushing (
+    case_id INTEGER NOT NULL, connector TEXT NOT NULL, claim TEXT NOT NULL, until INTEGER NOT NULL,
+    PRIMARY KEY (case_id, connector)
+) WITHOUT ROWID;
+CREATE TRIGGER case_pushed_removed AFTER DELETE ON cases BEGIN
+    DELETE FROM case_pushed WHERE case_id = old.id;
+    DELETE FROM case_pushing WHERE case_id = old.id;
+END;
 CREATE TABLE case_target (space TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE case_elsewhere (
     case_id INTEGER NOT NULL, target TEXT NOT NULL, remote TEXT NOT NULL, fields TEXT, PRIMARY KEY (case_id, target)

@@ -3,7 +3,7 @@
 use clap::Args;
 use collectors::Clock;
 
-use super::{ByPerson, CasesPlace, refused, say_case, stamp};
+use super::{ByPerson, CasesPlace, refused, say_case};
 use crate::{
     cases::CaseError,
     cli::{
@@ -12,7 +12,7 @@ use crate::{
         text::{say, tame},
     },
     connectors::{Caller, ConnectorError, Registry},
-    daemon::push::{CasePushError, push_case},
+    daemon::push::{CasePushError, CaseToPush, push_case},
 };
 
 #[derive(Debug, Args)]
@@ -23,6 +23,9 @@ pub struct Arguments {
     /// The id of a connector of type .servicenow or .webhook
     #[arg(value_name = "CONNECTOR")]
     connector: String,
+    /// Create an incident again if that of the case was deleted
+    #[arg(long)]
+    create: bool,
     #[command(flatten)]
     by: ByPerson,
 }
@@ -36,8 +39,14 @@ pub(super) fn run(place: &CasesPlace<'_>, arguments: &Arguments) -> anyhow::Resu
     let person = place.person(&arguments.by);
     let caller = Caller::Operator(person.username.clone());
     let sent = block_on(async {
-        let sent =
-            push_case(&registry, place.space, &case.id, &arguments.connector, caller, stamp(&person)).await;
+        let push = CaseToPush {
+            space: place.space,
+            case: &case.id,
+            connector: &arguments.connector,
+            by: &person,
+            creates: arguments.create,
+        };
+        let sent = push_case(&registry, push, caller).await;
         registry.settle().await;
         Ok(sent)
     })?;

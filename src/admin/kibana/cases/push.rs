@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
-use collectors::Clock;
 
 use super::{CasePart, Cases};
 use crate::{
     admin::kibana::{Kibana, KibanaError, call::ApiCall},
-    cases::{Case, CaseStamp},
-    daemon::push::{CasePushError, push_case},
+    cases::Case,
+    daemon::push::{CasePushError, CaseToPush, push_case},
     detect_db::KeyScope,
 };
 
@@ -23,8 +22,9 @@ pub(super) async fn push(
     let (caller, connectors) = (call.caller(), kibana.connectors.clone());
     // A task of its own, because what was sent must be kept, also if the peer no longer waits for it.
     let sending = tokio::spawn(async move {
-        let stamp = CaseStamp { by: &cases.by, now: Clock::system().now() };
-        push_case(&connectors, &cases.space, &id, &part, caller, stamp).await
+        let (case, connector) = (id.as_str(), part.as_str());
+        let push = CaseToPush { space: &cases.space, case, connector, by: &cases.by, creates: false };
+        push_case(&connectors, push, caller).await
     });
     let sent = sending.await.map_err(|error| KibanaError::internal(&error))?;
     Ok(Json(sent?))
@@ -36,7 +36,9 @@ impl From<CasePushError> for KibanaError {
         match error {
             CasePushError::Connector(error) => error.into(),
             CasePushError::Case(error) => error.into(),
-            CasePushError::Failed(_) => Self::new(StatusCode::FAILED_DEPENDENCY, message),
+            CasePushError::Failed(_) | CasePushError::Gone(_) => {
+                Self::new(StatusCode::FAILED_DEPENDENCY, message)
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 mod attached;
+mod claim;
 mod configure;
 mod find;
 mod whole;

@@ -1,0 +1,54 @@
+//! Who sends a case with a connector.
+
+use super::{Cases, NOW, is_unknown};
+use crate::cases::PUSH_CLAIM_SECONDS;
+
+#[test]
+fn one_push_at_a_time_has_a_case_and_a_connector() {
+    let mut cases = Cases::new();
+    let (id, other) = (cases.create("one").id, cases.create("two").id);
+    let (mut store, _) = cases.store();
+    let claim = store.claim_push(&id, "sn", NOW).unwrap().unwrap();
+    assert_eq!(store.claim_push(&id, "sn", NOW).unwrap(), None);
+    for (case, connector) in [(&other, "sn"), (&id, "sn2")] {
+        assert!(store.claim_push(case, connector, NOW).unwrap().is_some(), "{connector}");
+    }
+    store.end_push(&claim).unwrap();
+    assert!(store.claim_push(&id, "sn", NOW).unwrap().is_some());
+    assert!(is_unknown(&store.claim_push("nowhere", "sn", NOW)));
+}
+
+#[test]
+fn a_claim_lasts_while_it_is_renewed_and_that_of_a_killed_process_expires() {
+    let mut cases = Cases::new();
+    let id = cases.create("one").id;
+    let (mut store, _) = cases.store();
+    let claim = store.claim_push(&id, "sn", NOW).unwrap().unwrap();
+    let later = NOW + PUSH_CLAIM_SECONDS - 1;
+    assert!(store.renew_push(&claim, later).unwrap());
+    assert_eq!(store.claim_push(&id, "sn", NOW + PUSH_CLAIM_SECONDS).unwrap(), None);
+    let next = store.claim_push(&id, "sn", later + PUSH_CLAIM_SECONDS).unwrap().unwrap();
+    // The first one was only asleep.
+    assert!(!store.renew_push(&claim, later + PUSH_CLAIM_SECONDS).unwrap());
+    store.end_push(&claim).unwrap();
+    assert!(store.renew_push(&next, later + PUSH_CLAIM_SECONDS).unwrap());
+}
+
+#[test]
+fn a_claim_from_before_the_clock_was_set_back_holds_up_nobody_for_long() {
+    let mut cases = Cases::new();
+    let id = cases.create("one").id;
+    let (mut store, _) = cases.store();
+    store.claim_push(&id, "sn", NOW + 86_400).unwrap().unwrap();
+    assert!(store.claim_push(&id, "sn", NOW).unwrap().is_some());
+}
+
+#[test]
+fn a_case_that_is_deleted_while_it_is_sent_leaves_no_claim() {
+    let mut cases = Cases::new();
+    let id = cases.create("one").id;
+    let (mut store, _) = cases.store();
+    let claim = store.claim_push(&id, "sn", NOW).unwrap().unwrap();
+    store.delete(std::slice::from_ref(&id)).unwrap();
+    assert!(!store.renew_push(&claim, NOW).unwrap());
+}

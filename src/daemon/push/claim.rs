@@ -1,0 +1,150 @@
+//! One push at a time sends a case with a connector: two at once would both find no incident, and each make one.
+
+use std::{sync::Arc, time::Duration};
+
+use collectors::Clock;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    cases::{CaseError, PUSH_CLAIM_SECONDS},
+    detect_db::DetectThread,
+    reasons::with_reasons,
+};
+
+/// How long a push waits for another one: longer than the claim of a killed process holds.
+const WAIT_MAX: Duration = Duration::from_secs(PUSH_CLAIM_SECONDS.unsigned_abs() + 15);
+/// The time between two looks whether that has ended.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// The time after which a claim is renewed. A few of these may fail.
+const RENEW_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The right to send a case with a connector.
+pub(super) struct PushClaim {
+    database: Arc<DetectThread>,
+    clock: Clock,
+    space: String,
+    claim: String,
+}
+
+impl PushClaim {
+    /// Waits until no other push sends the case with this connector.
+    pub(super) async fn take(
+        database: Arc<DetectThread>,
+        clock: Clock,
+        space: &str,
+        case: &str,
+        connector: &str,
+    ) -> Result<Self, CaseError> {
+        let begun = Instant::now();
+        loop {
+            let (of, case, by, now) = (space.to_owned(), case.to_owned(), connector.to_owned(), clock.now());
+            let claimed = database.run(move |db| db.cases(&of).claim_push(&case, &by, now));
+            if let Some(claim) = claimed.await? {
+                return Ok(Self { database, clock, space: space.to_owned(), claim });
+            }
+            if begun.elapsed() >= WAIT_MAX {
+                let text = "the case is being sent with this connector; try again in a minute";
+                return Err(CaseError::Conflict(text.to_owned()));
+            }
+            sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    /// Renews the claim. Ends only if another push may have begun, because nothing could be renewed in time, or if the case was
+    /// deleted.
+    pub(super) async fn lost(&self) -> CaseError {
+        loop {
+            sleep(RENEW_INTERVAL).await;
+            let (of, claim, now) = (self.space.clone(), self.claim.clone(), self.clock.now());
+            let renewed = self.database.run(move |db| db.cases(&of).renew_push(&claim, now)).await;
+            match renewed {
+                Ok(true) => {}
+                Ok(false) => {
+                    let text = "the case was deleted while it was sent, or another push of it has begun";
+                    return CaseError::Conflict(text.to_owned());
+                }
+                // Another push needs the same database to begin.
+                Err(error) => tracing::debug!(error = with_reasons(&error), "a push is not renewed"),
+            }
+        }
+    }
+
+    /// Lets another push begin.
+    pub(super) async fn end(self) {
+        let Self { database, space, claim, .. } = self;
+        if let Err(error) = database.run(move |db| db.cases(&space).end_push(&claim)).await {
+            let error = with_reasons(&error);
+            tracing::warn!(error, "a case can be sent with the same connector only in half a minute");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cases::{CasePerson, CaseStamp, DEFAULT_SPACE, NewCase},
+        detect_db::DetectDb,
+    };
+
+    struct Scene {
+        _dir: tempfile::TempDir,
+        database: Arc<DetectThread>,
+        clock: Clock,
+        case: String,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("detect.db");
+            let (mut db, ann) = (DetectDb::open(&path, 0).unwrap(), CasePerson::named("ann"));
+            let new = NewCase { title: "t".into(), description: "d".into(), ..NewCase::default() };
+            let stamp = CaseStamp { by: &ann, now: 1_790_000_000 };
+            let case = db.cases(DEFAULT_SPACE).create(&new, stamp).unwrap().id;
+            let begun = Instant::now();
+            let clock =
+                Clock::from_fn(move || 1_790_000_000 + i64::try_from(begun.elapsed().as_secs()).unwrap());
+            Self { _dir: dir, database: Arc::new(DetectThread::new(path)), clock, case }
+        }
+
+        async fn take(&self) -> Result<PushClaim, CaseError> {
+            let (database, clock) = (self.database.clone(), self.clock.clone());
+            PushClaim::take(database, clock, DEFAULT_SPACE, &self.case, "sn").await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_push_waits_for_another_one_and_no_longer() {
+        let scene = Scene::new();
+        let (first, begun) = (scene.take().await.unwrap(), Instant::now());
+        let end = async {
+            sleep(Duration::from_secs(3)).await;
+            first.end().await;
+        };
+        let (second, ()) = tokio::join!(scene.take(), end);
+        second.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_push_that_lasts_keeps_its_claim_and_another_one_gives_up() {
+        let scene = Scene::new();
+        let (first, begun) = (scene.take().await.unwrap(), Instant::now());
+        tokio::select! {
+            error = first.lost() => panic!("{error}"),
+            second = scene.take() => assert!(matches!(second, Err(CaseError::Conflict(_)))),
+        }
+        assert!(begun.elapsed() >= WAIT_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_push_continues_after_the_claim_of_a_killed_process_has_expired() {
+        let scene = Scene::new();
+        let (killed, begun) = (scene.take().await.unwrap(), Instant::now());
+        let _second = scene.take().await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), PUSH_CLAIM_SECONDS.unsigned_abs());
+        // It was not killed, only asleep: it sends no more.
+        assert!(matches!(killed.lost().await, CaseError::Conflict(_)));
+    }
+}

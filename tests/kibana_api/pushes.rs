@@ -1,0 +1,130 @@
+//! A case that is sent several times at once, by a process that is killed, and after its incident was deleted.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::{
+    Api, NOBODY,
+    cases::created,
+    push::{api, comment, push, read},
+};
+use crate::{
+    connectors::servicenow::Instance,
+    support::{
+        fake::{Fate, Reply},
+        process::{Running, wait_until},
+    },
+};
+
+/// A case with a comment.
+fn case(api: &Api) -> String {
+    let id = created(api, "A leaked key")["id"].as_str().unwrap().to_owned();
+    comment(api, &id, "first");
+    id
+}
+
+/// Lets a daemon work: it answers so many requests one after the other.
+fn let_it_work(api: &Api, id: &str) {
+    for _ in 0..50 {
+        read(api, id);
+    }
+}
+
+fn title(case: &Value) -> &Value {
+    &case["external_service"]["external_title"]
+}
+
+#[test]
+fn pushes_of_a_new_case_at_the_same_time_by_several_processes_make_one_incident() {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    let id = case(&api);
+    instance.server.hold();
+    let command = || api.place.start(&["cases", "push", "1", "sn"]);
+    let commands: Vec<Running> = (0..2).map(|_| command()).collect();
+    wait_until("a first request", || !instance.server.requests().is_empty());
+    thread::scope(|scope| {
+        let pushes: Vec<_> = (0..6).map(|_| scope.spawn(|| push(&api, &id, "sn"))).collect();
+        let_it_work(&api, &id);
+        assert_eq!(instance.server.requests().len(), 1, "the others wait for the first");
+        instance.server.release();
+        for push in pushes {
+            let (status, case) = push.join().unwrap();
+            assert_eq!((status, title(&case)), (200, &json!("INC0000001")), "{case}");
+        }
+    });
+    for command in commands {
+        let ended = command.wait();
+        assert!(ended.code == Some(0) && ended.stderr.contains("there INC0000001"), "{ended:?}");
+    }
+    let incidents = instance.incidents();
+    assert_eq!((incidents.len(), &incidents[0]["work_notes"]), (1, &json!(["first"])));
+}
+
+#[test]
+fn a_push_that_was_killed_holds_up_the_next_one_until_its_claim_expires() {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    let id = case(&api);
+    // It has looked for the incident, and makes it.
+    instance.server.script([Fate::Arrives.into(), Fate::Hangs.into()]);
+    let killed = api.place.start(&["cases", "push", "1", "sn"]);
+    wait_until("the incident", || instance.incidents().len() == 1);
+    drop(killed);
+    thread::scope(|scope| {
+        let next = scope.spawn(|| push(&api, &id, "sn"));
+        let_it_work(&api, &id);
+        assert_eq!(instance.server.requests().len(), 2, "the first may be alive");
+        let database = rusqlite::Connection::open(api.place.path("state/detect.db")).unwrap();
+        assert_eq!(database.execute("UPDATE case_pushing SET until = 0", []).unwrap(), 1);
+        let (status, case) = next.join().unwrap();
+        assert_eq!((status, title(&case)), (200, &json!("INC0000001")), "{case}");
+    });
+    assert_eq!(instance.incidents().len(), 1);
+}
+
+#[test]
+fn an_incident_that_was_deleted_there_is_created_again_only_when_somebody_asks_for_it() {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    let id = case(&api);
+    assert_eq!(push(&api, &id, "sn").0, 200);
+    instance.delete_all();
+    let before = read(&api, &id);
+    let (status, answer) = push(&api, &id, "sn");
+    assert_eq!(status, 424, "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains("`ccfd cases push --create`"), "{answer}");
+    let failed = api.place.run_to(1, &["cases", "push", "1", "sn"]);
+    assert!(failed.stderr.contains("`ccfd cases push --create`"), "{failed:?}");
+    assert_eq!((read(&api, &id), instance.incidents().len()), (before, 0));
+    // The second time there is nothing to create.
+    for _ in 0..2 {
+        let created = api.place.run_to(0, &["cases", "push", "1", "sn", "--create"]);
+        assert!(created.stderr.contains("there INC0000002"), "{created:?}");
+    }
+    comment(&api, &id, "second");
+    let (status, case) = push(&api, &id, "sn");
+    assert_eq!((status, title(&case)), (200, &json!("INC0000002")), "{case}");
+    let incidents = instance.incidents();
+    assert_eq!((incidents.len(), &incidents[0]["work_notes"]), (1, &json!(["first", "second"])));
+}
+
+#[test]
+fn an_incident_that_an_unfinished_push_has_made_can_be_created_again_too() {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    let id = case(&api);
+    // It looks for the incident and makes it, and cannot read it.
+    let steps = (0..2).map(|_| Fate::Arrives.into()).chain([Reply::status(503).into()]);
+    instance.server.script(steps);
+    assert_eq!(push(&api, &id, "sn").0, 424);
+    instance.delete_all();
+    let (status, answer) = push(&api, &id, "sn");
+    assert_eq!(status, 424, "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains("--create"), "{answer}");
+    api.place.run_to(0, &["cases", "push", "1", "sn", "--create"]);
+    let (status, case) = push(&api, &id, "sn");
+    assert_eq!((status, title(&case)), (200, &json!("INC0000002")), "{case}");
+    assert_eq!(instance.incidents().len(), 1);
+}
