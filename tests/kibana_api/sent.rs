@@ -138,6 +138,9 @@ fn answers_that_are_lost_and_refusals_that_pass_make_nothing_twice() {
         Fate::Arrives.into(),
         Fate::Arrives.into(),
         Reply::json(409, &conflict).into(),
+        Fate::Arrives.into(),
+        // With this status Kibana says that a case is like that already; a firewall says something else.
+        Reply::status(406).with_body("<html>Not Acceptable</html>").into(),
     ]);
     api.place.run_to(0, &["cases", "close", "1", "--as", "benign"]);
     wait_until("the case to be closed there", || {

@@ -90,6 +90,8 @@ pub struct SentItem {
     pub content: String,
     /// When it was sent. A search may not show it for a while.
     pub at: i64,
+    /// Its id there, if that is known.
+    pub attachment: Option<String>,
 }
 
 /// What of a case is known, by names that its sender gives.
@@ -169,11 +171,11 @@ impl CaseStore<'_> {
     /// Keeps which items of a case are there.
     pub fn keep_sent(&mut self, id: &str, items: &BTreeMap<String, SentItem>) -> Result<(), CaseError> {
         self.of_outbox(id, |turn, row| {
-            let sql = "INSERT OR REPLACE INTO case_sent (case_id, remote, item, content, at)
-                       SELECT case_id, remote, ?2, ?3, ?4 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL";
+            let sql = "INSERT OR REPLACE INTO case_sent (case_id, remote, item, content, at, attachment)
+                       SELECT case_id, remote, ?2, ?3, ?4, ?5 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL";
             let mut insert = turn.begun.prepare_cached(sql)?;
-            for (item, SentItem { content, at }) in items {
-                insert.execute(params![row, item, content, at])?;
+            for (item, SentItem { content, at, attachment }) in items {
+                insert.execute(params![row, item, content, at, attachment])?;
             }
             Ok(())
         })
@@ -285,7 +287,7 @@ impl CaseStore<'_> {
 impl CaseTurn<'_> {
     /// What is known of a case where it is now.
     fn items(&self, row: i64, version: &str) -> Result<SentItems, CaseFault> {
-        let sql = "SELECT item, refused, content, at, tried FROM case_sent
+        let sql = "SELECT item, refused, content, at, tried, attachment FROM case_sent
                    WHERE case_id = ?1 AND remote = (SELECT remote FROM case_outbox WHERE case_outbox.case_id = ?1)";
         let mut query = self.begun.prepare_cached(sql)?;
         let mut rows = query.query([row])?;
@@ -297,7 +299,8 @@ impl CaseTurn<'_> {
             }
             // A change of what is there, or its removal, may be refused.
             if let Some(at) = row.get(3)? {
-                items.sent.insert(row.get(0)?, SentItem { content: row.get(2)?, at });
+                let item = SentItem { content: row.get(2)?, at, attachment: row.get(5)? };
+                items.sent.insert(row.get(0)?, item);
             } else if let Some(at) = row.get(4)? {
                 items.tried.insert(row.get(0)?, at);
             }

@@ -56,8 +56,8 @@ CREATE TABLE case_outbox (
 CREATE INDEX case_outbox_due ON case_outbox (space, next_at, case_id) WHERE state = 'waiting';
 CREATE INDEX case_outbox_state ON case_outbox (space, state);
 CREATE TABLE case_sent (
-    case_id INTEGER NOT NULL, remote TEXT NOT NULL, item TEXT NOT NULL, content TEXT, at INTEGER, tried INTEGER,
-    refused INTEGER, why TEXT, PRIMARY KEY (case_id, remote, item)
+    case_id INTEGER NOT NULL, remote TEXT NOT NULL, item TEXT NOT NULL, content TEXT, at INTEGER, attachment TEXT,
+    tried INTEGER, refused INTEGER, why TEXT, PRIMARY KEY (case_id, remote, item)
 ) WITHOUT ROWID;
 CREATE TABLE case_pushed (
     case_id INTEGER NOT NULL, connector TEXT NOT NULL, external_id TEXT NOT NULL, attachments TEXT NOT NULL,

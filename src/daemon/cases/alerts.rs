@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::DateTime;
 
-use super::{kibana::RemoteAttachments, outcome::SendFault, send::SendTurn, text::is_ours};
+use super::{outcome::SendFault, remote::RemoteAttachments, send::SendTurn, text::is_ours};
 use crate::{cases::AttachedAlert, detect_db::AlertArrival, sinks::remote::RemoteError};
 
 /// How long an alert is waited for once it was delivered, in seconds: a search does not show it at once. After that its case

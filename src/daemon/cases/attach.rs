@@ -1,18 +1,19 @@
 //! What is attached to a case there: comments, and alerts. What Kibana refuses of it holds up nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
 use super::{
     alerts::{FoundAlerts, alert_item},
-    kibana::{CasesApiError, RemoteAttachments, RemoteComment},
+    kibana::CasesApiError,
     outcome::SendFault,
+    remote::{RemoteAttachments, RemoteComment},
     removed::is_here,
     send::SendTurn,
     text::{comment, content, summaries, tag},
 };
-use crate::cases::{ALERTS_MAX, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment};
+use crate::cases::{ALERTS_MAX, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment, SentItem};
 
 /// What is remembered of a comment whose text there is not known: a change may have arrived.
 const CONTENT_UNKNOWN: &str = "?";
@@ -40,25 +41,27 @@ impl<'a> SendTurn<'a> {
             AttachedContent::Comment { comment: text } => {
                 let content = content(text);
                 let text = comment(&name, text, &attachment.created_by.username, &attachment.created_at);
-                let is_changed = match self.sent.get(&name) {
+                let sent = self.sent.get(&name);
+                let is_changed = match sent {
                     Some(sent) => sent.content != content,
                     None => attachment.updated_at.is_some(),
                 };
+                let known = there.comment(&name, sent);
                 let text = SentText { name, text, content };
-                match there.comments.get(&text.name) {
+                match known {
                     Some(known) if is_changed && known.text != text.text => {
                         self.change_text(remote, text, known).await
                     }
-                    known => self.add_text(remote, text, known.is_some()).await,
+                    known => self.add_text(remote, text, known).await,
                 }
             }
             AttachedContent::Alerts { ids, rule, .. } => {
                 let rule = rule.name.as_deref().unwrap_or("no rule");
                 let mut is_new = false;
                 for (name, text) in summaries(&name, rule, &self.attached(ids)) {
-                    let is_there = there.comments.contains_key(&name);
+                    let known = there.comment(&name, self.sent.get(&name));
                     let text = SentText { name, text, content: String::new() };
-                    is_new |= self.add_text(remote, text, is_there).await?;
+                    is_new |= self.add_text(remote, text, known).await?;
                 }
                 Ok(is_new)
             }
@@ -68,7 +71,12 @@ impl<'a> SendTurn<'a> {
     }
 
     /// Adds a text unless it is there. What is known is that it was: somebody may have removed it there.
-    async fn add_text(&mut self, remote: &str, text: SentText, is_there: bool) -> Result<bool, SendFault> {
+    async fn add_text(
+        &mut self,
+        remote: &str,
+        text: SentText,
+        there: Option<&RemoteComment>,
+    ) -> Result<bool, SendFault> {
         let SentText { name, text, content } = text;
         if self.refused.contains(&name) {
             return Ok(false);
@@ -77,24 +85,28 @@ impl<'a> SendTurn<'a> {
             if known.content == content {
                 return Ok(false);
             }
-            if !is_there {
+            if there.is_none() {
                 self.unseen += usize::from(self.may_be_unseen(known.at));
                 return Ok(false);
             }
         }
-        if is_there {
-            self.keep_sent(vec![(name, content)]).await?;
+        if let Some(there) = there {
+            self.keep_text(name, &content, Some(there.id.clone())).await?;
             return Ok(false);
         }
         let body = json!({ "type": "user", "comment": text, "owner": self.owner() });
         self.keep_tried(vec![name.clone()]).await?;
         let attached = self.with.api.attach(remote, &body).await;
         match self.wrote(attached) {
-            Ok(()) => self.keep_sent(vec![(name, content)]).await?,
+            Ok(id) => self.keep_text(name, &content, id).await?,
             Err(SendFault::Refused(said)) => self.keep_refused(vec![name], said).await?,
             Err(fault) => return Err(fault),
         }
         Ok(true)
+    }
+
+    async fn keep_text(&mut self, name: String, content: &str, id: Option<String>) -> Result<(), SendFault> {
+        self.keep_sent(BTreeMap::from([(name, self.item(content, id))])).await
     }
 
     /// Changes a comment there.
@@ -109,14 +121,15 @@ impl<'a> SendTurn<'a> {
             return Ok(false);
         }
         let body = json!({ "type": "user", "comment": text, "owner": self.owner() });
-        self.keep_sent(vec![(name.clone(), CONTENT_UNKNOWN.to_owned())]).await?;
+        let id = Some(there.id.clone());
+        self.keep_text(name.clone(), CONTENT_UNKNOWN, id.clone()).await?;
         let changed = match self.with.api.edit(remote, there, &body).await {
             // Somebody has removed the comment there meanwhile. It does not come back.
             Err(CasesApiError::Gone) => Ok(()),
             changed => changed,
         };
         match self.wrote(changed) {
-            Ok(()) => self.keep_sent(vec![(name, content)]).await?,
+            Ok(()) => self.keep_text(name, &content, id).await?,
             Err(SendFault::Refused(said)) => self.keep_refused(vec![name], said).await?,
             Err(fault) => return Err(fault),
         }
@@ -128,7 +141,8 @@ impl<'a> SendTurn<'a> {
         self.with.clock.now() < at.saturating_add(self.with.search_lag)
     }
 
-    /// Keeps that alerts are there, and what an attempt has attached whose end is not known, so that its removal is sent.
+    /// Keeps that alerts are there, and what an attempt has attached whose end is not known, so that its removal is sent; and the
+    /// ids of comments that are known by their ends only, before somebody changes these.
     pub(super) async fn keep_found(&mut self, there: &RemoteAttachments) -> Result<(), SendFault> {
         let alerts = self.of.alerts.iter().map(|alert| &alert.id).filter(|id| there.alerts.contains(*id));
         let mut found: BTreeSet<String> = alerts.map(|id| alert_item(id)).collect();
@@ -136,17 +150,22 @@ impl<'a> SendTurn<'a> {
         let here = self.here();
         for item in self.tried.keys() {
             // What is still here is compared with what is there.
-            let is_there = there.comments.contains_key(item) && !is_here(item, &here);
+            let is_there = there.named.contains_key(item) && !is_here(item, &here);
             if is_there || alerts.contains(item) {
                 found.insert(item.clone());
             }
         }
-        let found: Vec<(String, String)> = found
-            .into_iter()
-            .filter(|item| !self.sent.contains_key(item))
-            .map(|item| (item, String::new()))
-            .collect();
-        if found.is_empty() { Ok(()) } else { self.keep_sent(found).await }
+        found.retain(|item| !self.sent.contains_key(item));
+        let id = |item: &String| there.named.get(item).cloned();
+        let mut kept: BTreeMap<String, SentItem> =
+            found.into_iter().map(|item| (item.clone(), self.item("", id(&item)))).collect();
+        for (item, sent) in &self.sent {
+            let is_known = sent.attachment.is_some() || self.refused.contains(item);
+            if let Some(id) = id(item).filter(|_| !is_known) {
+                kept.insert(item.clone(), SentItem { attachment: Some(id), ..sent.clone() });
+            }
+        }
+        if kept.is_empty() { Ok(()) } else { self.keep_sent(kept).await }
     }
 
     fn attached(&self, ids: &[String]) -> Vec<&'a AttachedAlert> {
@@ -179,9 +198,9 @@ impl<'a> SendTurn<'a> {
         self.keep_tried(items.clone()).await?;
         let attached = self.with.api.attach(remote, &body).await;
         match self.wrote(attached) {
-            Ok(()) => {
+            Ok(_) => {
                 there.alerts.extend(ids);
-                let items = items.into_iter().map(|item| (item, String::new())).collect();
+                let items = items.into_iter().map(|item| (item, self.item("", None))).collect();
                 self.keep_sent(items).await?;
             }
             // Their summary is there.

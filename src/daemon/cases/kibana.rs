@@ -1,55 +1,30 @@
 //! The cases of a Kibana, by its public API.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use collectors::Response;
 use http::{Method, StatusCode};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::{
-    missing::{is_own_404, names_case},
+    missing::{is_of_what_was_named, is_own, names_case},
+    remote::{
+        AttachmentsPage, CasesCount, CasesPage, RemoteAttachments, RemoteCase, RemoteComment, WireAlert,
+        WireCase,
+    },
     text::ending,
 };
-use crate::{
-    cases::{Assignee, CaseSeverity, CaseStatus, SentFields},
-    sinks::{kibana_index::KibanaClient, remote::RemoteError},
+use crate::sinks::{
+    kibana_index::KibanaClient,
+    remote::{RemoteError, RemoteErrorKind},
 };
 
 /// Attachments of one page.
 const PAGE: usize = 100;
 /// Pages of one order at most: Kibana refuses to show what is behind the 10,000th of a list.
 const PAGES_MAX: usize = 100;
-
-/// A case there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RemoteCase {
-    pub(super) id: String,
-    pub(super) version: String,
-    pub(super) fields: SentFields,
-}
-
-/// What is attached to a case there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct RemoteAttachments {
-    /// The ids of alerts.
-    pub(super) alerts: BTreeSet<String>,
-    /// What was attached together: the id of the attachment, and those of its alerts.
-    pub(super) lists: Vec<(String, Vec<String>)>,
-    /// The comments, by the name at their end.
-    pub(super) comments: BTreeMap<String, RemoteComment>,
-}
-
-/// A comment there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RemoteComment {
-    pub(super) id: String,
-    pub(super) version: String,
-    pub(super) text: String,
-}
 
 /// Why Kibana did not do something.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +41,8 @@ pub(super) enum CasesApiError {
     TooMuch(u64),
     /// What it says of the case is more than is read.
     TooLarge,
+    /// Something between here and Kibana has answered in its place. What was asked may have been done.
+    Intercepted(RemoteError),
     /// It refuses this: its status, and its own text, which may quote what was sent.
     Refused(u16, String),
 }
@@ -91,8 +68,8 @@ pub(super) trait CasesApi: Send + Sync {
     /// What is attached to a case.
     async fn attachments(&self, id: &str) -> Result<RemoteAttachments, CasesApiError>;
 
-    /// Attaches a comment or alerts.
-    async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError>;
+    /// Attaches a comment or alerts. Returns the id of a comment with a name at its end, if the answer says it.
+    async fn attach(&self, id: &str, attachment: &Value) -> Result<Option<String>, CasesApiError>;
 
     /// Changes a comment that is known with this version.
     async fn edit(&self, id: &str, comment: &RemoteComment, change: &Value) -> Result<(), CasesApiError>;
@@ -132,11 +109,14 @@ impl KibanaCases {
         if answer.status.is_success() {
             return Ok(answer);
         }
+        if !is_own(&answer) && answer.status != StatusCode::PAYLOAD_TOO_LARGE {
+            return Err(CasesApiError::Intercepted(self.intercepted(&answer)));
+        }
         let said = self.client.said_whole(&answer);
         Err(match answer.status {
             StatusCode::CONFLICT => CasesApiError::Conflict,
             // Otherwise the space or the path is missing.
-            StatusCode::NOT_FOUND if is_of_case && is_own_404(&answer.body, &said) => CasesApiError::Gone,
+            StatusCode::NOT_FOUND if is_of_case && is_of_what_was_named(&said) => CasesApiError::Gone,
             // A matter of the licence.
             StatusCode::FORBIDDEN if said.contains("assign users") => CasesApiError::Refused(403, said),
             StatusCode::FORBIDDEN if said.contains("with owners") => CasesApiError::NotAllowed(said),
@@ -146,6 +126,15 @@ impl KibanaCases {
             | StatusCode::UNPROCESSABLE_ENTITY) => CasesApiError::Refused(status.as_u16(), said),
             _ => CasesApiError::Remote(self.client.refusal(&answer, &self.client.space())),
         })
+    }
+
+    /// What an answer means that is not Kibana's own.
+    fn intercepted(&self, answer: &Response) -> RemoteError {
+        let mut error = self.client.refusal(answer, &self.client.space());
+        if let RemoteErrorKind::Refused { status, .. } = error.kind {
+            error.kind = RemoteErrorKind::Intercepted { status };
+        }
+        error
     }
 
     async fn asked<T: DeserializeOwned>(
@@ -213,9 +202,11 @@ impl CasesApi for KibanaCases {
         Err(CasesApiError::TooMuch(total))
     }
 
-    async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError> {
+    async fn attach(&self, id: &str, attachment: &Value) -> Result<Option<String>, CasesApiError> {
         let path = format!("/api/cases/{}/comments", segment(id));
-        done(self.asked::<WireCase>(Method::POST, &path, Some(attachment)).await)
+        let attached = self.asked::<WireCase>(Method::POST, &path, Some(attachment)).await;
+        let name = attachment["comment"].as_str().and_then(ending);
+        Ok(done(attached)?.zip(name).and_then(|(case, name)| case.newest_with(&name)))
     }
 
     async fn edit(&self, id: &str, comment: &RemoteComment, change: &Value) -> Result<(), CasesApiError> {
@@ -223,7 +214,7 @@ impl CasesApi for KibanaCases {
         change["id"] = json!(comment.id);
         change["version"] = json!(comment.version);
         let path = format!("/api/cases/{}/comments", segment(id));
-        done(self.asked::<WireCase>(Method::PATCH, &path, Some(&change)).await)
+        done(self.asked::<WireCase>(Method::PATCH, &path, Some(&change)).await).map(drop)
     }
 
     async fn detach(&self, id: &str, attachment: &str) -> Result<(), CasesApiError> {
@@ -242,15 +233,16 @@ impl CasesApi for KibanaCases {
         match self.asked::<Vec<WireCase>>(Method::PATCH, "/api/cases", Some(&body)).await {
             // It is like that already.
             Err(CasesApiError::Refused(406, _)) => Ok(()),
-            updated => done(updated),
+            updated => done(updated).map(drop),
         }
     }
 }
 
 /// What was written: only the answer to that has all comments of the case, and a refusal is short.
-fn done<T>(written: Result<T, CasesApiError>) -> Result<(), CasesApiError> {
+fn done<T>(written: Result<T, CasesApiError>) -> Result<Option<T>, CasesApiError> {
     match written {
-        Ok(_) | Err(CasesApiError::TooLarge) => Ok(()),
+        Ok(case) => Ok(Some(case)),
+        Err(CasesApiError::TooLarge) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -258,103 +250,4 @@ fn done<T>(written: Result<T, CasesApiError>) -> Result<(), CasesApiError> {
 /// A text as a part of a path or the value of a query.
 fn segment(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
-}
-
-#[derive(Deserialize)]
-struct CasesPage {
-    cases: Vec<WireCase>,
-}
-
-#[derive(Deserialize)]
-struct CasesCount {
-    total: u64,
-}
-
-/// A case, as Kibana shows it. Only what is needed must be there.
-#[derive(Deserialize)]
-struct WireCase {
-    id: String,
-    version: String,
-    title: String,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    tags: Vec<String>,
-    #[serde(default)]
-    severity: CaseSeverity,
-    #[serde(default)]
-    category: Option<String>,
-    status: CaseStatus,
-    #[serde(default)]
-    assignees: BTreeSet<Assignee>,
-    #[serde(default, rename = "customFields")]
-    custom_fields: Vec<Value>,
-}
-
-impl From<WireCase> for RemoteCase {
-    fn from(case: WireCase) -> Self {
-        let fields = SentFields {
-            title: case.title,
-            description: case.description,
-            tags: case.tags.into_iter().collect(),
-            severity: case.severity,
-            category: case.category,
-            status: case.status,
-            assignees: case.assignees,
-            custom_fields: case.custom_fields,
-        };
-        Self { id: case.id, version: case.version, fields }
-    }
-}
-
-impl RemoteAttachments {
-    fn take(&mut self, attachment: WireAttachment) {
-        let WireAttachment { id, version, comment, alert_id } = attachment;
-        if let Some(alerts) = alert_id.map(OneOrMore::all) {
-            self.alerts.extend(alerts.iter().cloned());
-            self.lists.push((id, alerts));
-        } else if let Some(text) = comment
-            && let Some(name) = ending(&text)
-        {
-            self.comments.entry(name).or_insert(RemoteComment { id, version, text });
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct AttachmentsPage {
-    total: u64,
-    comments: Vec<WireAttachment>,
-}
-
-#[derive(Deserialize)]
-struct WireAlert {
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct WireAttachment {
-    id: String,
-    version: String,
-    #[serde(default)]
-    comment: Option<String>,
-    #[serde(default, rename = "alertId")]
-    alert_id: Option<OneOrMore>,
-}
-
-/// Kibana has stored both.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore {
-    One(String),
-    More(Vec<String>),
-}
-
-impl OneOrMore {
-    fn all(self) -> Vec<String> {
-        match self {
-            Self::One(one) => vec![one],
-            Self::More(all) => all,
-        }
-    }
 }

@@ -1,5 +1,7 @@
-//! What a 404 means: that a case or a comment is not there, or that something else is wrong.
+//! Whether a refusal is Kibana's own, and what its 404 means: that a case or a comment is not there, or that something else is
+//! wrong.
 
+use collectors::Response;
 use http::Method;
 use serde::Deserialize;
 
@@ -9,37 +11,57 @@ pub(super) fn names_case(method: &Method, path: &str) -> bool {
     of_one || (*method == Method::PATCH && path == "/api/cases")
 }
 
-/// Whether a 404 is Kibana's own answer about what was named, not one about the path or the space.
-pub(super) fn is_own_404(body: &[u8], said: &str) -> bool {
+/// Whether an answer comes from Kibana itself, which repeats the status in the body.
+pub(super) fn is_own(answer: &Response) -> bool {
     #[derive(Deserialize)]
     struct Own {
         #[serde(rename = "statusCode")]
         status: u16,
     }
-    let is_own = serde_json::from_slice::<Own>(body).is_ok_and(|own| own.status == 404);
-    is_own && said != "Not Found" && !said.contains("[space/")
+    serde_json::from_slice::<Own>(&answer.body).is_ok_and(|own| own.status == answer.status.as_u16())
+}
+
+/// Whether Kibana's 404 with this text is about what was named, not about the path or the space.
+pub(super) fn is_of_what_was_named(said: &str) -> bool {
+    said != "Not Found" && !said.contains("[space/")
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use bytes::Bytes;
+    use http::{HeaderMap, StatusCode};
+    use serde_json::json;
 
     use super::*;
 
+    fn answer(status: u16, body: &str) -> Response {
+        let status = StatusCode::from_u16(status).unwrap();
+        Response { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) }
+    }
+
     #[test]
-    fn a_404_concerns_one_case_only_if_kibana_itself_says_so_of_what_was_named() {
-        let own = |message: &str| json!({ "statusCode": 404, "error": "Not Found", "message": message });
-        let is_own =
-            |body: &Value| is_own_404(body.to_string().as_bytes(), body["message"].as_str().unwrap());
+    fn an_answer_is_kibanas_own_if_it_repeats_its_status() {
+        let own = json!({ "statusCode": 403, "error": "Forbidden", "message": "no" }).to_string();
+        assert!(is_own(&answer(403, &own)));
+        for (status, body) in
+            [(403, "<html>"), (403, ""), (404, "{\"message\":\"Not Found\"}"), (404, own.as_str())]
+        {
+            assert!(!is_own(&answer(status, body)), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_404_concerns_one_case_only_if_kibana_says_so_of_what_was_named() {
         for of_case in [
             "Saved object [cases/1] not found",
             "These cases 1 do not exist. Please check you have the correct ids.",
             "This comment 1 does not exist anymore (id: 1).",
         ] {
-            assert!(is_own(&own(of_case)), "{of_case}");
+            assert!(is_of_what_was_named(of_case), "{of_case}");
         }
-        assert!(!is_own(&own("Not Found")) && !is_own(&own("Saved object [space/soc] not found")));
-        assert!(!is_own_404(b"<html>", "no message"), "of a gateway");
+        for other in ["Not Found", "Saved object [space/soc] not found"] {
+            assert!(!is_of_what_was_named(other), "{other}");
+        }
         let names = |method: &Method, path: &str| names_case(method, path);
         assert!(names(&Method::GET, "/api/cases/1") && names(&Method::PATCH, "/api/cases"));
         assert!(!names(&Method::POST, "/api/cases") && !names(&Method::GET, "/api/cases/_find?page=1"));

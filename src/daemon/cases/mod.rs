@@ -12,7 +12,7 @@
 //! | `members` | what some Kibanas refuse of a case, and is left out then |
 //! | `outcome` | what becomes of a case |
 //! | `text` | what there is to read: comments, summaries of alerts |
-//! | `kibana`, `missing` | Kibana's API, and what its 404 means |
+//! | `kibana`, `remote`, `missing` | Kibana's API, what it shows, and what its refusals mean |
 //!
 //! The API takes no id: a case is found again by a tag, a comment by its last word, an alert by its id. A search may not show
 //! what was just written. So what is known to be there is kept here; and after an attempt of which that is not known, a while
@@ -25,6 +25,7 @@ mod kibana;
 mod members;
 mod missing;
 mod outcome;
+mod remote;
 mod removed;
 mod send;
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub(super) enum SendFault {
 impl From<CasesApiError> for SendFault {
     fn from(error: CasesApiError) -> Self {
         match error {
-            CasesApiError::Remote(error) => Self::Remote(error),
+            CasesApiError::Remote(error) | CasesApiError::Intercepted(error) => Self::Remote(error),
             CasesApiError::Conflict => Self::Conflict,
             CasesApiError::Gone => Self::gone(),
             CasesApiError::NotAllowed(said) => {

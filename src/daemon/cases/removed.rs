@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     alerts::alert_item,
-    kibana::RemoteAttachments,
     outcome::SendFault,
+    remote::RemoteAttachments,
     send::SendTurn,
     text::{is_part, tag},
 };
@@ -45,7 +45,7 @@ impl SendTurn<'_> {
             }
         }
         for item in &gone {
-            if let Some(comment) = there.comments.get(item) {
+            if let Some(comment) = there.comment(item, self.sent.get(item)) {
                 removed.push((comment.id.clone(), vec![item.clone()]));
             }
         }

@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use super::{
     alerts::{AlertsSink, FoundAlerts},
     change::change,
-    kibana::{CasesApi, CasesApiError, RemoteCase},
+    kibana::{CasesApi, CasesApiError},
     members::{RefusedMembers, is_member},
     outcome::{AlertsWait, CaseSent, SendFault, may_be_done},
+    remote::RemoteCase,
     text::tag,
 };
 use crate::{
@@ -78,7 +79,7 @@ impl CaseSender {
                     | CasesApiError::TooLarge
                     | CasesApiError::Refused(..),
                 ) => {}
-                Err(CasesApiError::Remote(error)) => return Err(error),
+                Err(CasesApiError::Remote(error) | CasesApiError::Intercepted(error)) => return Err(error),
             }
         }
         Ok(false)
@@ -316,7 +317,7 @@ impl SendTurn<'_> {
     pub(super) fn wrote<T>(&mut self, done: Result<T, CasesApiError>) -> Result<T, SendFault> {
         self.is_unsure = match &done {
             // Kibana attaches something and changes its case at the same time: only the latter is in conflict.
-            Ok(_) | Err(CasesApiError::Conflict) => true,
+            Ok(_) | Err(CasesApiError::Conflict | CasesApiError::Intercepted(_)) => true,
             Err(CasesApiError::Remote(error)) => may_be_done(&error.kind),
             Err(
                 CasesApiError::Gone
@@ -334,11 +335,13 @@ impl SendTurn<'_> {
         self.keep(move |db, space, id| db.cases(space).keep_fields(id, &fields)).await
     }
 
+    /// What is remembered of something that is there from now on: what its sender wants to know of it, and its id there.
+    pub(super) fn item(&self, content: &str, attachment: Option<String>) -> SentItem {
+        SentItem { content: content.to_owned(), at: self.with.clock.now(), attachment }
+    }
+
     /// Keeps that items are there, each with what is remembered of it.
-    pub(super) async fn keep_sent(&mut self, items: Vec<(String, String)>) -> Result<(), SendFault> {
-        let at = self.with.clock.now();
-        let item = |(name, content)| (name, SentItem { content, at });
-        let items: BTreeMap<String, SentItem> = items.into_iter().map(item).collect();
+    pub(super) async fn keep_sent(&mut self, items: BTreeMap<String, SentItem>) -> Result<(), SendFault> {
         items.keys().for_each(|item| _ = self.tried.remove(item));
         self.sent.extend(items.clone());
         self.keep(move |db, space, id| db.cases(space).keep_sent(id, &items)).await

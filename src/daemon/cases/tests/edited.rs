@@ -4,7 +4,10 @@ use serde_json::json;
 
 use super::{
     Scene,
-    fake::{CaseCallFate::*, FakeCase},
+    fake::{
+        CaseCallFate::{self, *},
+        FakeCase,
+    },
     there,
 };
 use crate::cases::{
@@ -86,6 +89,57 @@ async fn a_comment_that_somebody_changed_or_removed_there_stays_so() {
     scene.send_all().await;
     assert_eq!(scene.attached(&case).1.len(), 2);
     assert_eq!(scene.sending(&case).state, "done");
+}
+
+/// What somebody makes of the first comment there.
+fn write_there(scene: &Scene, write: impl FnOnce(&str) -> String) {
+    let mut cases = scene.kibana.cases.lock().unwrap();
+    let text = &mut cases.get_mut("remote-0").unwrap().attachments[0].1["comment"];
+    *text = json!(write(text.as_str().unwrap()));
+}
+
+/// A comment that is there, after this fate of the request that adds it.
+async fn with_comment(fate: CaseCallFate) -> (Scene, String, String) {
+    let scene = Scene::new(0);
+    let case = scene.create("one");
+    scene.comment(&case, "first");
+    scene.kibana.will([Done, Done, Done, fate]);
+    scene.send_all().await;
+    let comment = scene.attachments(&case).remove(0);
+    (scene, case, comment)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_comment_below_whose_last_word_somebody_writes_is_still_changed_and_removed_from_here() {
+    // Its id is known from the answer, or from the search after an answer that was lost.
+    for fate in [Done, LostAfter] {
+        let (scene, case, comment) = with_comment(fate).await;
+        write_there(&scene, |text| format!("{text}\n\nseen, bob"));
+        scene.edit_comment(&case, &comment, "second");
+        scene.send_all().await;
+        let texts = scene.attached(&case).1;
+        assert!(texts.len() == 1 && texts[0].starts_with("second"), "{fate:?}: {texts:?}");
+        write_there(&scene, |_| "all of it is theirs".to_owned());
+        scene.detach(&case, &comment);
+        scene.send_all().await;
+        assert!(scene.attached(&case).1.is_empty(), "{fate:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_comment_that_only_ends_like_one_of_ours_is_left_as_it_is() {
+    let (scene, case, comment) = with_comment(Done).await;
+    let mut copied = String::new();
+    write_there(&scene, |text| {
+        copied = text.replace("first", "I have seen: first");
+        "theirs".to_owned()
+    });
+    let copy = json!({ "id": "copy", "version": "1", "type": "user", "comment": copied });
+    scene.kibana.cases.lock().unwrap().get_mut("remote-0").unwrap().attachments.push((0, copy));
+    scene.edit_comment(&case, &comment, "second");
+    scene.send_all().await;
+    let texts = scene.attached(&case).1;
+    assert!(texts[0].starts_with("second") && texts[1].starts_with("I have seen"), "{texts:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,8 +17,8 @@ use tokio::{sync::Notify, time::sleep};
 
 use super::super::{
     alerts::FindsAlerts,
-    kibana::{CasesApi, CasesApiError, RemoteAttachments, RemoteCase, RemoteComment},
-    text::ending,
+    kibana::{CasesApi, CasesApiError},
+    remote::{RemoteAttachments, RemoteCase, RemoteComment},
 };
 use crate::{
     cases::{CaseStatus, SentFields},
@@ -50,6 +50,10 @@ pub(super) enum CaseCallFate {
     Conflict,
     /// Someone else has changed the case, but what is attached to it is there: Kibana does both at the same time.
     ConflictAfter,
+    /// It is carried out, and a proxy answers with a page of its own.
+    InterceptedAfter,
+    /// A proxy answers with a page of its own, and nothing was done.
+    InterceptedBefore,
     /// The key lacks a privilege.
     Forbidden,
     /// The key may not touch cases of this owner.
@@ -149,6 +153,10 @@ impl FakeKibana {
         }
         let fate = self.fates.lock().unwrap().pop_front().unwrap_or(CaseCallFate::Done);
         let failed = |kind: RemoteErrorKind| Err(kind.of(Service::KibanaCases).into());
+        let intercepted = || {
+            let kind = RemoteErrorKind::Intercepted { status: 403 };
+            Err(CasesApiError::Intercepted(kind.of(Service::KibanaCases)))
+        };
         let lost = || failed(RemoteErrorKind::Unreachable("cut".to_owned()));
         let refused = match fate {
             CaseCallFate::Done => None,
@@ -157,6 +165,11 @@ impl FakeKibana {
                 _ = work(&mut self.cases.lock().unwrap());
                 return lost();
             }
+            CaseCallFate::InterceptedAfter => {
+                _ = work(&mut self.cases.lock().unwrap());
+                return intercepted();
+            }
+            CaseCallFate::InterceptedBefore => Some(intercepted()),
             CaseCallFate::ConflictAfter => {
                 _ = work(&mut self.cases.lock().unwrap());
                 return Err(CasesApiError::Conflict);
@@ -250,14 +263,14 @@ impl CasesApi for FakeKibana {
                 };
                 let version = attachment["version"].as_str().unwrap().to_owned();
                 let comment = RemoteComment { id, version, text: text.to_owned() };
-                all.comments.extend(ending(text).map(|name| (name, comment)));
+                all.add(comment);
             }
             Ok(all)
         })
         .await
     }
 
-    async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError> {
+    async fn attach(&self, id: &str, attachment: &Value) -> Result<Option<String>, CasesApiError> {
         let seen_at = self.now() + self.lag;
         let name = if attachment["type"] == json!("alert") { "attach" } else { "comment" };
         self.call(name, id, |cases| {
@@ -271,11 +284,12 @@ impl CasesApi for FakeKibana {
                 return Err(CasesApiError::Refused(400, "no such text".to_owned()));
             }
             let mut attachment = attachment.clone();
-            attachment["id"] = json!(format!("attachment-{}", self.created.fetch_add(1, Ordering::Relaxed)));
+            let id = format!("attachment-{}", self.created.fetch_add(1, Ordering::Relaxed));
+            attachment["id"] = json!(id);
             attachment["version"] = json!("1");
             case.attachments.push((seen_at, attachment));
             case.case.version += "+";
-            Ok(())
+            Ok((name == "comment").then_some(id))
         })
         .await
     }

@@ -31,7 +31,9 @@ fn assert_there(scene: &Scene, case: &str, after: &str) {
 /// Each call in turn fails so, with a search that shows nothing at first.
 async fn fails_at_each_call(fate: CaseCallFate) {
     for place in 0..16 {
-        let (scene, case) = scene_with_case(45);
+        let (mut scene, case) = scene_with_case(45);
+        // Sooner than a search shows what was written.
+        scene.retry.parked = Duration::from_secs(10);
         scene.kibana.will(std::iter::repeat_n(Done, place).chain([fate]));
         scene.send_all().await;
         scene.set_status(&case, CaseStatus::Closed);
@@ -44,6 +46,29 @@ async fn fails_at_each_call(fate: CaseCallFate) {
 async fn an_answer_that_is_lost_makes_nothing_twice() {
     fails_at_each_call(LostAfter).await;
     fails_at_each_call(LostBefore).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_a_proxy_replaces_makes_nothing_twice() {
+    fails_at_each_call(InterceptedAfter).await;
+    fails_at_each_call(InterceptedBefore).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_case_whose_words_a_firewall_refuses_holds_up_no_other() {
+    let scene = Scene::new(0);
+    let (bad, good) = (scene.create("bad"), scene.create("good"));
+    scene.kibana.will([Done, InterceptedBefore]);
+    let working = scene.start();
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(scene.sending(&good).state, "done");
+    let sending = scene.sending(&bad);
+    assert_eq!(sending.state, "waiting");
+    assert!(sending.answer.unwrap().contains("between ccfd and the service"));
+    sleep(Duration::from_secs(400)).await;
+    assert_eq!(scene.sending(&bad).state, "done");
+    working.stop.request();
+    working.task.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

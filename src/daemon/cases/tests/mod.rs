@@ -68,6 +68,7 @@ struct Scene {
     space: String,
     /// Cases that are sent at a time: one, so that a test knows the order of calls.
     at_once: usize,
+    retry: RetryDelays,
     registry: RouteRegistry,
     clock: Clock,
 }
@@ -92,6 +93,7 @@ impl Scene {
             target: "kibana one".to_owned(),
             space: DEFAULT_SPACE.to_owned(),
             at_once: 1,
+            retry: RetryDelays::default(),
             registry: RouteRegistry::default(),
             clock,
         }
@@ -180,7 +182,7 @@ impl Scene {
         let status = RouteStatus { route: ROUTE.to_owned(), ..RouteStatus::default() };
         let progress = self.registry.put(status);
         let target = CaseTarget { name: self.target.clone(), search_lag: SEARCH_LAG };
-        let worker = CaseWorker::new(sender, target, progress, RetryDelays::default()).at_once(self.at_once);
+        let worker = CaseWorker::new(sender, target, progress, self.retry).at_once(self.at_once);
         Working { stop, task: tokio::spawn(worker.run(stopped, drains.clone())), drains }
     }
 

@@ -86,10 +86,13 @@ impl SendPause {
         progress: &Progress,
     ) -> Duration {
         let is_throttled = matches!(error.kind, RemoteErrorKind::Throttled { .. });
+        // A firewall may dislike the words of one case.
+        let is_intercepted = matches!(error.kind, RemoteErrorKind::Intercepted { .. });
         let failure = Failure::Sink(SinkError::from(error));
         let may_be_one = match judge(&failure).action {
             Action::BackOff | Action::Wait(_) => !is_throttled,
-            Action::Park | Action::End | Action::Stop => false,
+            Action::Park => is_intercepted,
+            Action::End | Action::Stop => false,
         };
         // What was in flight when the last one failed says nothing new.
         let is_same = |(at, _): &(Instant, Duration)| may_be_one && case.begun <= *at;
