@@ -75,17 +75,17 @@ impl Remote {
         sent.map_err(|error| self.failed(error))
     }
 
-    /// The same; `None` is a response that is larger than is read.
+    /// The same; an inner error is the status of a response that is larger than is read.
     pub async fn send_unless_large(
         &self,
         method: Method,
         url: &str,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Option<Response>, RemoteError> {
+    ) -> Result<Result<Response, StatusCode>, RemoteError> {
         match self.sent(method, url, headers, body).await? {
-            Ok(response) => Ok(Some(response)),
-            Err(TransportError::TooLarge { .. }) => Ok(None),
+            Ok(response) => Ok(Ok(response)),
+            Err(TransportError::TooLarge { status, .. }) => Ok(Err(status)),
             Err(error) => Err(self.failed(error)),
         }
     }
@@ -112,7 +112,7 @@ impl Remote {
             | TransportError::Unanswered(reason)
             | TransportError::TooSlow(reason) => RemoteErrorKind::Unreachable(reason),
             TransportError::Untrusted(reason) => RemoteErrorKind::Untrusted(reason),
-            TransportError::TooLarge { bytes_max } => {
+            TransportError::TooLarge { bytes_max, .. } => {
                 RemoteErrorKind::NotUnderstood(format!("larger than {}", size(bytes_max as u64)))
             }
         };

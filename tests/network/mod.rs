@@ -47,7 +47,7 @@ fn refusal(asked: Result<Response, TransportError>) -> String {
             | TransportError::TooSlow(why)
             | TransportError::Untrusted(why),
         ) => why,
-        Err(TransportError::TooLarge { bytes_max }) => format!("more than {bytes_max}"),
+        Err(TransportError::TooLarge { bytes_max, .. }) => format!("more than {bytes_max}"),
         Ok(response) => panic!("{} and {} bytes", response.status, response.body.len()),
     }
 }

@@ -47,7 +47,8 @@ impl Transport for Wire {
         }
         let body_max = body_max.min(self.body_max.load(Ordering::Relaxed));
         if reply.body.len() > body_max {
-            return Err(TransportError::TooLarge { bytes_max: body_max });
+            let status = StatusCode::from_u16(reply.status).unwrap();
+            return Err(TransportError::TooLarge { status, bytes_max: body_max });
         }
         let mut headers = HeaderMap::new();
         for (name, value) in reply.headers {

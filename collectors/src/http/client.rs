@@ -280,7 +280,7 @@ impl Client {
             TransportError::Unanswered(reason) => CollectErrorKind::Unanswered(reason),
             TransportError::Untrusted(reason) => CollectErrorKind::Untrusted(reason),
             TransportError::TooSlow(reason) => CollectErrorKind::TooSlow(reason),
-            TransportError::TooLarge { bytes_max } => CollectErrorKind::TooLarge { bytes_max },
+            TransportError::TooLarge { bytes_max, .. } => CollectErrorKind::TooLarge { bytes_max },
         })?;
         self.observe_date(&response.headers);
         if let Some(id) = refusal::request_id(&response.headers) {

@@ -44,6 +44,8 @@ pub enum TransportError {
     TooSlow(String),
     /// The body exceeded the limit.
     TooLarge {
+        /// The HTTP status.
+        status: StatusCode,
         /// The limit.
         bytes_max: usize,
     },
@@ -64,8 +66,9 @@ impl Response {
     /// The answer with its body decompressed, whether compression was requested or not. Fails above
     /// `body_max` bytes.
     pub fn decoded(mut self, body_max: usize) -> Result<Self, TransportError> {
+        let status = self.status;
         self.body = decoded(&mut self.headers, self.body, body_max).map_err(|why| match why {
-            Undecodable::TooLarge => TransportError::TooLarge { bytes_max: body_max },
+            Undecodable::TooLarge => TransportError::TooLarge { status, bytes_max: body_max },
             Undecodable::Broken(why) => TransportError::Unreachable(format!("the response is {why}")),
         })?;
         Ok(self)
@@ -270,7 +273,7 @@ impl Http {
         })?;
         watched.answered(response.status(), response.headers());
         newest_date::observe(response.headers());
-        let too_large = TransportError::TooLarge { bytes_max: body_max };
+        let too_large = TransportError::TooLarge { status: response.status(), bytes_max: body_max };
         let announced =
             response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         if announced > body_max {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::sinks::{
     kibana_index::KibanaClient,
-    remote::{RemoteError, RemoteErrorKind},
+    remote::{RemoteError, RemoteErrorKind, Service},
 };
 
 /// Attachments of one page.
@@ -104,8 +104,10 @@ impl KibanaCases {
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response, CasesApiError> {
         let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
         let is_of_case = names_case(&method, path);
-        let answer = self.client.request_unless_large(method, path, body).await?;
-        let Some(answer) = answer else { return Err(CasesApiError::TooLarge) };
+        let answer = match self.client.request_unless_large(method, path, body).await? {
+            Ok(answer) => answer,
+            Err(status) => return Err(too_large(status)),
+        };
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -124,8 +126,17 @@ impl KibanaCases {
             | StatusCode::NOT_ACCEPTABLE
             | StatusCode::PAYLOAD_TOO_LARGE
             | StatusCode::UNPROCESSABLE_ENTITY) => CasesApiError::Refused(status.as_u16(), said),
-            _ => CasesApiError::Remote(self.client.refusal(&answer, &self.client.space())),
+            _ => CasesApiError::Remote(self.refused(&answer)),
         })
+    }
+
+    /// What a refusal means that is about no case in particular. Words of Kibana about what was sent are not for logs.
+    fn refused(&self, answer: &Response) -> RemoteError {
+        let mut error = self.client.refusal(answer, &self.client.space());
+        if let RemoteErrorKind::Refused { code, .. } = &mut error.kind {
+            *code = answer.status.canonical_reason().unwrap_or("no code").to_owned();
+        }
+        error
     }
 
     /// What an answer means that is not Kibana's own.
@@ -238,6 +249,18 @@ impl CasesApi for KibanaCases {
     }
 }
 
+/// What an answer means that is larger than is read.
+fn too_large(status: StatusCode) -> CasesApiError {
+    let code = status.as_u16();
+    let kind = match status {
+        _ if status.is_success() => return CasesApiError::TooLarge,
+        _ if status.is_server_error() => RemoteErrorKind::Overloaded { status: code, retry_after: None },
+        // Kibana's refusals are short.
+        _ => RemoteErrorKind::Intercepted { status: code },
+    };
+    CasesApiError::Intercepted(kind.of(Service::KibanaCases))
+}
+
 /// What was written: only the answer to that has all comments of the case, and a refusal is short.
 fn done<T>(written: Result<T, CasesApiError>) -> Result<Option<T>, CasesApiError> {
     match written {
@@ -250,4 +273,17 @@ fn done<T>(written: Result<T, CasesApiError>) -> Result<Option<T>, CasesApiError
 /// A text as a part of a path or the value of a query.
 fn segment(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_success_that_is_too_large_to_read_is_taken_for_one() {
+        assert_eq!(too_large(StatusCode::OK), CasesApiError::TooLarge);
+        for status in [StatusCode::FORBIDDEN, StatusCode::BAD_GATEWAY, StatusCode::FOUND] {
+            assert!(matches!(too_large(status), CasesApiError::Intercepted(_)), "{status}");
+        }
+    }
 }

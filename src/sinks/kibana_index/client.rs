@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use collectors::Response;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::classify;
@@ -98,13 +98,13 @@ impl Client {
         self.send(method, &format!("{}{path}", self.base), body).await
     }
 
-    /// The same; `None` is a response that is larger than is read.
+    /// The same; an inner error is the status of a response that is larger than is read.
     pub async fn request_unless_large(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<Option<Response>, RemoteError> {
+    ) -> Result<Result<Response, StatusCode>, RemoteError> {
         let (headers, body) = Self::prepared(body);
         self.remote.send_unless_large(method, &format!("{}{path}", self.base), headers, body).await
     }

@@ -58,7 +58,7 @@ impl Authority {
                 return entra(RemoteErrorKind::Unreachable(why));
             }
             Some(Err(TransportError::Untrusted(why))) => return entra(RemoteErrorKind::Untrusted(why)),
-            Some(Err(TransportError::TooLarge { bytes_max })) => {
+            Some(Err(TransportError::TooLarge { bytes_max, .. })) => {
                 return entra(RemoteErrorKind::NotUnderstood(format!(
                     "larger than {}",
                     size(bytes_max as u64)

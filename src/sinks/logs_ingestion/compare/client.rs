@@ -167,7 +167,7 @@ impl QueryApi {
             | TransportError::Unanswered(why)
             | TransportError::TooSlow(why) => failed(RemoteErrorKind::Unreachable(why)),
             TransportError::Untrusted(why) => failed(RemoteErrorKind::Untrusted(why)),
-            TransportError::TooLarge { bytes_max } => {
+            TransportError::TooLarge { bytes_max, .. } => {
                 failed(RemoteErrorKind::NotUnderstood(format!("larger than {}", size(bytes_max as u64))))
             }
         })
