@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     assembly::Assembly,
+    cases,
     control::{OrderError, Reloaded},
     routes::WantedRoute,
     secrets::{Secrets, Touched},
@@ -109,6 +110,13 @@ impl Supervisor {
         for name in had.iter().filter(|name| wanted.iter().all(|one| one.checkpoint != **name)) {
             self.assembly.registry.remove(name);
             reloaded.ended.push(name.clone());
+        }
+        match cases::changed_route(&before.config, &self.assembly.config) {
+            (Some(was), Some(is)) if was == is => reloaded.restarted.push(is),
+            (was, is) => {
+                reloaded.ended.extend(was);
+                reloaded.started.extend(is);
+            }
         }
         let mut starting = Vec::new();
         for one in wanted {

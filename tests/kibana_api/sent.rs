@@ -174,6 +174,41 @@ fn a_key_that_may_only_read_parks_with_what_to_do_and_a_repaired_one_resumes() {
 }
 
 #[test]
+fn words_of_a_refusal_that_is_about_no_case_are_not_shown() {
+    let kibana = Api::start();
+    let gateway = gateway(&kibana.daemon.url);
+    let refusal = json!({
+        "statusCode": 415, "error": "Unsupported Media Type", "message": "cannot read \"A leaked key\"",
+    });
+    gateway.script([Reply::json(415, &refusal).into()]);
+    let api = sender(&kibana, gateway.url());
+    api.place.run_to(0, &["cases", "create", "A leaked key"]);
+    wait_until("a refusal", || {
+        let shown = api.place.run_to(0, &["cases", "show", "1", "--json"]).stdout;
+        assert!(!shown.contains("cannot read"), "{shown}");
+        shown.contains("status 415, Unsupported Media Type")
+    });
+    wait_until_sent(&api, 1);
+}
+
+#[test]
+fn a_reload_names_the_route_that_sends_cases() {
+    let kibana = Api::start();
+    let api = sender(&kibana, &kibana.daemon.url);
+    let reload = || api.place.run_to(0, &["reload"]).stdout;
+    assert!(!reload().contains("cases/soc"), "nothing has changed");
+    for (from, to, said) in [
+        ("search_lag = \"1s\"", "search_lag = \"2s\"", "restarted: cases/soc"),
+        ("target = \"kibana\"", "target = \"local\"", "ended: cases/soc"),
+        ("target = \"local\"", "target = \"kibana\"", "started: cases/soc"),
+    ] {
+        api.place.replace(from, to);
+        let reloaded = reload();
+        assert!(reloaded.contains(said), "{reloaded}");
+    }
+}
+
+#[test]
 fn a_gateway_that_hangs_for_one_case_holds_up_no_other() {
     let kibana = Api::start();
     let (url, hangs) = (kibana.daemon.url.clone(), Arc::new(AtomicBool::new(false)));

@@ -73,13 +73,22 @@ pub struct CaseStore<'a> {
     outbox: &'a ActionOutbox,
     path: &'a Path,
     pub(super) space: &'a str,
+    /// Where what is kept of sending was sent.
+    target: Option<&'a str>,
 }
 
 impl DetectDb {
     /// The cases of a space.
     pub fn cases<'a>(&'a mut self, space: &'a str) -> CaseStore<'a> {
         let (connection, outbox, path) = self.parts();
-        CaseStore { connection, outbox, path, space }
+        CaseStore { connection, outbox, path, space, target: None }
+    }
+}
+
+impl<'a> CaseStore<'a> {
+    /// The same for who sends the cases to this target: what that keeps once they are sent to another one is of no use any more.
+    pub fn sent_to(self, target: &'a str) -> Self {
+        Self { target: Some(target), ..self }
     }
 }
 

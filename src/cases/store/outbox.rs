@@ -269,13 +269,19 @@ impl CaseStore<'_> {
         })
     }
 
-    /// Changes the row of a case, if the case is still there.
+    /// Changes the row of a case, if the case is still there, and still sent to the same target.
     fn of_outbox<T: Default>(
         &mut self,
         id: &str,
         work: impl FnOnce(&CaseTurn<'_>, i64) -> Result<T, CaseFault>,
     ) -> Result<T, CaseError> {
+        let target = self.target;
         self.turn(|turn| {
+            if let Some(target) = target
+                && turn.target()?.is_some_and(|now| now != target)
+            {
+                return Ok(T::default());
+            }
             let sql = "SELECT id FROM cases WHERE space = ?1 AND uid = ?2";
             let row =
                 turn.begun.prepare_cached(sql)?.query_row([turn.space, id], |row| row.get(0)).optional()?;

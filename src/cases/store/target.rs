@@ -61,7 +61,7 @@ impl CaseTurn<'_> {
         }
     }
 
-    fn target(&self) -> Result<Option<String>, CaseFault> {
+    pub(super) fn target(&self) -> Result<Option<String>, CaseFault> {
         let sql = "SELECT target FROM case_target WHERE space = ?1";
         Ok(self.begun.prepare_cached(sql)?.query_row([self.space], |row| row.get(0)).optional()?)
     }

@@ -141,12 +141,22 @@ impl CaseRoute {
             alerts,
             database: Arc::new(DetectThread::new(assembly.config.state.dir.join(FILE_NAME))),
             space: Arc::from(self.settings.space.as_str()),
+            target: Arc::from(target.name.as_str()),
             clock: assembly.clock.clone(),
             search_lag: target.search_lag,
             members: RefusedMembers::default(),
         };
         CaseWorker::new(sender, target, progress, assembly.retry(&self.settings.sink))
     }
+}
+
+/// The route that sends cases with the old settings and no longer, and that with the new ones, if these differ.
+pub(super) fn changed_route(old: &Config, new: &Config) -> (Option<String>, Option<String>) {
+    let (old, new) = (CaseRoute::of(old), CaseRoute::of(new));
+    if old == new {
+        return (None, None);
+    }
+    (old.map(|route| route.name()), new.map(|route| route.name()))
 }
 
 /// What `ccfd check` says about where cases go; `None` if that is nowhere.

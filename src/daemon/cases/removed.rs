@@ -78,6 +78,6 @@ impl SendTurn<'_> {
             self.sent.remove(item);
             self.tried.remove(item);
         }
-        self.keep(move |db, space, id| db.cases(space).keep_gone(id, &items)).await
+        self.keep(move |cases, id| cases.keep_gone(id, &items)).await
     }
 }

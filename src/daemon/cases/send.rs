@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     cases::{
-        AttachedContent, CaseError, CaseOwner, CaseStatus, CaseToSend, SentFields, SentItem, SentItems,
-        TAGS_MAX,
+        AttachedContent, CaseError, CaseOwner, CaseStatus, CaseStore, CaseToSend, SentFields, SentItem,
+        SentItems, TAGS_MAX,
     },
     detect_db::{DetectDb, DetectThread},
     sinks::remote::RemoteError,
@@ -39,6 +39,8 @@ pub(super) struct CaseSender {
     pub(super) alerts: Option<AlertsSink>,
     pub(super) database: Arc<DetectThread>,
     pub(super) space: Arc<str>,
+    /// The name of this Kibana, under which what is known of it is kept.
+    pub(super) target: Arc<str>,
     pub(super) clock: Clock,
     /// How long a search there may not show what was written, in seconds.
     pub(super) search_lag: i64,
@@ -56,7 +58,13 @@ impl CaseSender {
             tried: case.tried.clone(),
             refused: case.refused.clone(),
             said: None,
-            left_out: BTreeMap::new(),
+            // What this version was refused is not sent again each time.
+            left_out: case
+                .refused
+                .iter()
+                .filter(|item| is_member(item))
+                .map(|item| (item.clone(), String::new()))
+                .collect(),
             base: case.fields.clone(),
             is_unsure: false,
             summarised: 0,
@@ -190,7 +198,7 @@ impl SendTurn<'_> {
         if let Some(id) = &of.remote {
             match api.get(id).await? {
                 Some(found) => return Ok(found),
-                None if of.creates => self.keep(|db, space, id| db.cases(space).forget_remote(id)).await?,
+                None if of.creates => self.keep(|cases, id| cases.forget_remote(id)).await?,
                 None => return Err(SendFault::gone()),
             }
         }
@@ -210,8 +218,7 @@ impl SendTurn<'_> {
             }
         };
         let (remote, version) = (found.id.clone(), of.case.version.clone());
-        let known =
-            self.keep(move |db, space, id| db.cases(space).keep_remote(id, &remote, &version)).await?;
+        let known = self.keep(move |cases, id| cases.keep_remote(id, &remote, &version)).await?;
         SentItems { sent: self.sent, tried: self.tried, refused: self.refused } = known;
         self.keep_left_out().await?;
         Ok(found)
@@ -220,7 +227,8 @@ impl SendTurn<'_> {
     /// Creates the case there, without what Kibana refuses of it.
     async fn create(&mut self, new: SentFields) -> Result<RemoteCase, SendFault> {
         let mut body = self.new_case(&new);
-        self.keep_fields(vec![new.clone()]).await?;
+        self.strip(&mut body);
+        self.keep_fields(vec![self.as_sent(&new)]).await?;
         let mut created = self.with.api.create(&body).await;
         while created.as_ref().is_err_and(|error| self.leave_out(&mut body, error)) {
             self.base.clear();
@@ -332,7 +340,7 @@ impl SendTurn<'_> {
 
     async fn keep_fields(&mut self, fields: Vec<SentFields>) -> Result<(), SendFault> {
         self.base.clone_from(&fields);
-        self.keep(move |db, space, id| db.cases(space).keep_fields(id, &fields)).await
+        self.keep(move |cases, id| cases.keep_fields(id, &fields)).await
     }
 
     /// What is remembered of something that is there from now on: what its sender wants to know of it, and its id there.
@@ -344,14 +352,14 @@ impl SendTurn<'_> {
     pub(super) async fn keep_sent(&mut self, items: BTreeMap<String, SentItem>) -> Result<(), SendFault> {
         items.keys().for_each(|item| _ = self.tried.remove(item));
         self.sent.extend(items.clone());
-        self.keep(move |db, space, id| db.cases(space).keep_sent(id, &items)).await
+        self.keep(move |cases, id| cases.keep_sent(id, &items)).await
     }
 
     /// Keeps that items may be there from now on: they are about to be sent.
     pub(super) async fn keep_tried(&mut self, items: Vec<String>) -> Result<(), SendFault> {
         let at = self.with.clock.now();
         self.tried.extend(items.iter().map(|item| (item.clone(), at)));
-        self.keep(move |db, space, id| db.cases(space).keep_tried(id, &items, at)).await
+        self.keep(move |cases, id| cases.keep_tried(id, &items, at)).await
     }
 
     /// Kibana refuses items; the rest of the case continues.
@@ -360,16 +368,18 @@ impl SendTurn<'_> {
         self.refused.extend(items.iter().cloned());
         self.said = Some(said.clone());
         let version = self.of.case.version.clone();
-        self.keep(move |db, space, id| db.cases(space).keep_refused(id, &items, &version, &said)).await
+        self.keep(move |cases, id| cases.keep_refused(id, &items, &version, &said)).await
     }
 
     /// Keeps what was done.
     pub(super) async fn keep<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut DetectDb, &str, &str) -> Result<T, CaseError> + Send + 'static,
+        work: impl FnOnce(&mut CaseStore<'_>, &str) -> Result<T, CaseError> + Send + 'static,
     ) -> Result<T, SendFault> {
-        let (space, id) = (self.with.space.clone(), self.of.case.id.clone());
-        let kept = self.with.database.run(move |db| work(db, &space, &id)).await?;
+        let (space, target) = (self.with.space.clone(), self.with.target.clone());
+        let id = self.of.case.id.clone();
+        let keep = move |db: &mut DetectDb| work(&mut db.cases(&space).sent_to(&target), &id);
+        let kept = self.with.database.run(keep).await?;
         self.is_unsure = false;
         Ok(kept)
     }

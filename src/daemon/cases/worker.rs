@@ -25,7 +25,7 @@ use self::{
 use super::{outcome::SendFault, send::CaseSender};
 use crate::{
     cases::{CaseError, TargetBegun},
-    detect_db::ActionResult,
+    detect_db::{ActionResult, DetectDb},
     pipeline::{
         backoff::RetryDelays,
         policy::Failure,
@@ -215,12 +215,13 @@ impl CaseWorker {
     async fn settle(&mut self) -> Result<(), CaseError> {
         while let Some(UnsettledCase { id, version, result, unsure_until }) = self.unsettled.front().cloned()
         {
-            let (space, now) = (self.sender.space.clone(), self.sender.clock.now());
-            let kept = self
-                .sender
-                .database
-                .run(move |db| db.cases(&space).settle_sending(&id, &version, &result, now, unsure_until));
-            kept.await?;
+            let (space, target) = (self.sender.space.clone(), self.sender.target.clone());
+            let now = self.sender.clock.now();
+            let settle = move |db: &mut DetectDb| {
+                let mut cases = db.cases(&space).sent_to(&target);
+                cases.settle_sending(&id, &version, &result, now, unsure_until)
+            };
+            self.sender.database.run(settle).await?;
             self.unsettled.pop_front();
         }
         Ok(())

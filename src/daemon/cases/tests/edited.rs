@@ -1,6 +1,9 @@
 //! Comments that are changed and removed here; who works on a case, and its custom fields.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::{
     Scene,
@@ -264,4 +267,23 @@ async fn a_kibana_that_takes_no_assignees_or_custom_fields_gets_the_case_without
     scene.send().await;
     scene.there(&case, |found| assert_eq!(found.case.fields.assignees.len(), 1));
     assert_eq!((scene.sending(&case).refused, scene.sending(&case).state), (0, "done".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_of_a_case_is_not_sent_again_only_because_the_case_waits() {
+    let scene = Scene::new(0);
+    let case = scene.create("one");
+    assigned(&scene, &case, &["ann"]);
+    scene.attach_unfound(&case, &["a-1"]);
+    scene.kibana.will([Done, NoAssignees]);
+    scene.send().await;
+    assert_eq!(scene.sending(&case).state, "waiting");
+    scene.kibana.calls();
+    sleep(Duration::from_secs(400)).await;
+    scene.send().await;
+    assert_eq!(scene.kibana.calls(), ["get", "attachments"]);
+    assert_eq!(scene.sending(&case).refused_parts.len(), 1);
+    scene.by(|cases, _| cases.resend(&case, false).unwrap());
+    scene.send().await;
+    scene.there(&case, |found| assert_eq!(found.case.fields.assignees.len(), 1));
 }

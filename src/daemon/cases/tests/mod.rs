@@ -175,6 +175,7 @@ impl Scene {
             }),
             database: Arc::new(DetectThread::new(self.path.clone())),
             space: Arc::from(self.space.as_str()),
+            target: Arc::from(self.target.as_str()),
             clock: self.clock.clone(),
             search_lag: SEARCH_LAG,
             members: RefusedMembers::default(),

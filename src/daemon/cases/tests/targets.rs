@@ -1,6 +1,6 @@
 //! Cases are sent to another Kibana, to the same one by another name, and to an earlier one again.
 
-use super::{Scene, fake::CaseCallFate::*};
+use super::{DEFAULT_SPACE, Scene, fake::CaseCallFate::*};
 use crate::{
     cases::{CaseChange, CaseStatus},
     detect_db::{SpaceAbout, StoredSpace},
@@ -109,4 +109,22 @@ async fn a_kill_makes_nothing_twice_in_a_space_that_was_deleted_and_created_agai
     scene.send_all().await;
     assert_eq!(scene.attached(&case).1.len(), 1);
     scene.there(&case, |found| assert_eq!(found.case.fields.title, "again"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_to_be_kept_of_an_earlier_kibana_is_not_taken_for_that_of_the_next() {
+    let mut scene = Scene::new(0);
+    let case = scene.create("one");
+    scene.send().await;
+    scene.kibana.cases.lock().unwrap().clear();
+    scene.target = "kibana two".to_owned();
+    scene.send_all().await;
+    let remote = scene.sending(&case).id;
+    assert_eq!(remote.as_deref(), Some("remote-1"));
+    // A write that waited while the worker was ended.
+    let mut db = scene.db();
+    for (target, id) in [("kibana one", "remote-1"), ("kibana two", "remote-2")] {
+        db.cases(DEFAULT_SPACE).sent_to(target).keep_remote(&case, "remote-2", "1").unwrap();
+        assert_eq!(scene.sending(&case).id.as_deref(), Some(id), "{target}");
+    }
 }
