@@ -7,6 +7,7 @@ use super::{
     connector::ConnectorSecrets,
     outgoing::Outgoing,
     param_language::ParamLanguage,
+    receiver::address_in,
     run::{RunContext, RunFailure, RunOutput},
 };
 
@@ -104,6 +105,16 @@ pub trait ConnectorType: Send + Sync {
     ///
     /// A sentence for the person who runs the connector.
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String>;
+
+    /// The address to which runs lead; empty without one. It may be a secret.
+    fn address<'a>(&self, config: &'a Map<String, Value>, _secrets: &'a ConnectorSecrets) -> &'a str {
+        address_in(config)
+    }
+
+    /// Whether it only carries what it sends to others: who has it then, has it, whichever connector of the type has carried it.
+    fn is_carrier(&self) -> bool {
+        false
+    }
 
     /// In which language a text of the parameters is, by its path, such as `links.0.href`.
     fn language(&self, _config: &Map<String, Value>, _path: &str) -> ParamLanguage {

@@ -8,6 +8,8 @@
 //! | `run` | one run: its parameters, its result or its failure |
 //! | `error` | why a connector cannot be made, changed or run |
 //! | `fields`, `said`, `response`, `stable_id` | what several types need: strict reading, texts of other systems, statuses, names |
+//! | `receiver` | who is asked when a connector runs |
+//! | `progress` | which parts of a run are done |
 //! | `param_language` | the language of a text of the parameters |
 //! | `catalogue` | the types that ccfd has |
 //! | `cases` | the type of the system's own connector, which only actions of alerts use |
@@ -32,6 +34,7 @@ pub mod outgoing;
 mod pagerduty;
 mod param_language;
 mod progress;
+mod receiver;
 mod recorded;
 mod registry;
 mod response;
@@ -52,6 +55,7 @@ pub use self::{
     error::ConnectorError,
     param_language::{ParamLanguage, each_text},
     progress::RunProgress,
+    receiver::receiver,
     recorded::BegunRun,
     registry::{
         ConnectorChange, ListedConnector, ListedType, NewConnector, PreconfiguredProblem, ReadyConnector,

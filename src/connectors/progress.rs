@@ -12,6 +12,7 @@ use super::run::{Retry, RunFailure};
 use crate::{
     detect_db::{DetectThread, KeyedRun},
     reasons::with_reasons,
+    sinks::SinkError,
 };
 
 /// The parts of one run.
@@ -41,17 +42,22 @@ impl RunProgress {
         let mut done = self.noted().clone();
         if let Some((database, run, _)) = &self.kept {
             let run = run.clone();
-            let before = database.run(move |db| db.run_parts(&run)).await.map_err(|error| {
-                tracing::error!(
-                    error = with_reasons(&error),
-                    "what attempts of a run have done cannot be read"
-                );
-                let why = "what earlier attempts have done cannot be read";
-                RunFailure::returned(why, None, Retry::Yes)
-            })?;
-            done.extend(before);
+            let before = database.run(move |db| db.run_parts(&run)).await;
+            done.extend(before.map_err(|error| unreadable(&error))?);
         }
         Ok(done)
+    }
+
+    /// Which of these parts other runs have done at the same receiver.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn done_by_others(&self, parts: Vec<String>) -> Result<BTreeSet<String>, RunFailure> {
+        let Some((database, run, _)) = &self.kept else { return Ok(BTreeSet::new()) };
+        let run = run.clone();
+        let found = database.run(move |db| db.parts_of_others(&run, &parts)).await;
+        found.map_err(|error| unreadable(&error))
     }
 
     /// Notes that parts are done.
@@ -69,4 +75,9 @@ impl RunProgress {
     fn noted(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unreadable(error: &SinkError) -> RunFailure {
+    tracing::error!(error = with_reasons(error), "what attempts of a run have done cannot be read");
+    RunFailure::returned("what earlier attempts have done cannot be read", None, Retry::Yes)
 }

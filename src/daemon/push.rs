@@ -6,7 +6,7 @@ use self::claim::PushClaim;
 use crate::{
     cases::{Case, CaseError, CasePerson, CasePush, CaseStamp, PushConnector},
     connectors::{Caller, ConnectorError, Registry, RunFailure, RunOutput},
-    detect_db::{DetectDb, KeyedRun},
+    detect_db::DetectDb,
 };
 
 /// Why a case was not sent. It is as it was.
@@ -71,10 +71,9 @@ async fn send_or_create(
         return sent;
     }
     let (space, case, by) = (push.space.to_owned(), push.case.to_owned(), push.connector.to_owned());
+    let run = connectors.keyed_run(&space, &by, &CasePush::incident_key(&case)).await?;
     let forget = move |db: &mut DetectDb| {
         // An attempt that made the incident would be continued.
-        let run =
-            KeyedRun { space: space.clone(), connector: by.clone(), key: CasePush::incident_key(&case) };
         db.forget_run_parts(&run)?;
         db.cases(&space).forget_pushed(&case, &by)
     };

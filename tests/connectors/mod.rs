@@ -4,6 +4,7 @@ mod email;
 mod email_faults;
 mod faults;
 mod index_cluster;
+mod kept_parts;
 mod pagerduty;
 mod runs_delivered;
 pub mod servicenow;

@@ -87,6 +87,11 @@ impl ConnectorType for EmailType {
         }
     }
 
+    /// Recipients get a message once, whichever server brings it.
+    fn is_carrier(&self) -> bool {
+        true
+    }
+
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String> {
         EmailParams::read(params).map(drop)
     }

@@ -3,12 +3,16 @@
 use serde_json::{Map, Value};
 
 use super::Registry;
-use crate::connectors::{
-    connector::{Connector, ConnectorSecrets},
-    connector_type::ConnectorType,
-    error::ConnectorError,
-    param_language::{ParamLanguage, each_text},
-    stable_id::hash_hex,
+use crate::{
+    connectors::{
+        connector::{Connector, ConnectorSecrets},
+        connector_type::ConnectorType,
+        error::ConnectorError,
+        param_language::{ParamLanguage, each_text},
+        receiver::{doer, receiver},
+        stable_id::hash_hex,
+    },
+    detect_db::KeyedRun,
 };
 
 /// A connector whose settings and secrets are there.
@@ -17,21 +21,32 @@ pub struct ReadyConnector {
     pub connector: Connector,
     /// Its type.
     pub kind: &'static dyn ConnectorType,
+    /// Who is asked when it runs.
+    pub receiver: String,
 }
 
 impl ReadyConnector {
+    /// A connector with its type and its secrets.
+    pub fn new(connector: Connector, kind: &'static dyn ConnectorType, secrets: &ConnectorSecrets) -> Self {
+        let receiver = receiver(kind, &connector.config, secrets);
+        Self { connector, kind, receiver }
+    }
+
     /// In which language a text of its parameters is.
     pub fn language(&self, path: &str) -> ParamLanguage {
         self.kind.language(&self.connector.config, path)
     }
 
-    /// Its type, and the languages of these parameters: what was rendered for others does not fit.
-    pub fn form_of(&self, params: &Map<String, Value>) -> String {
+    /// Where a run of a space is sent with these parameters, and in which form: what was rendered for another place, type or
+    /// language does not fit. Which carrier takes it makes no difference.
+    pub fn sent_to(&self, space: &str, params: &Map<String, Value>) -> String {
+        let (id, type_id) = (&self.connector.id, &self.connector.type_id);
+        let place = if self.kind.is_carrier() { String::new() } else { format!("{space}/{id} ") };
         let mut languages = String::new();
         each_text(params, &mut |path, _| {
             languages.push_str(&format!("{path} {:?}\n", self.language(path)));
         });
-        format!("{} {}", self.connector.type_id, hash_hex(languages.as_bytes()))
+        format!("{place}{type_id} {}", hash_hex(languages.as_bytes()))
     }
 
     /// Checks the parameters of a run.
@@ -61,7 +76,19 @@ impl Registry {
         let secrets = secrets.map_err(ConnectorError::Secrets)?;
         kind.check_secrets(&connector.config, &secrets, &parts.outgoing).map_err(ConnectorError::Secrets)?;
         kind.check_pair(&connector.config, &secrets).map_err(ConnectorError::Pair)?;
-        Ok(ReadyConnector { connector, kind })
+        Ok(ReadyConnector::new(connector, kind, &secrets))
+    }
+
+    /// The run with this key of a connector, however often it is attempted.
+    ///
+    /// # Errors
+    ///
+    /// If the space has no connector with this id, or its secrets cannot be read.
+    pub async fn keyed_run(&self, space: &str, id: &str, key: &str) -> Result<KeyedRun, ConnectorError> {
+        let (connector, secrets) = self.with_secrets(space, id).await?;
+        let secrets = secrets.map_err(ConnectorError::Secrets)?;
+        let doer = doer(self.type_of(&connector.type_id)?, &connector.config, &secrets);
+        Ok(KeyedRun { doer, key: key.to_owned() })
     }
 
     /// A connector with its secrets, or with why they cannot be used.

@@ -11,6 +11,7 @@ use crate::{
         error::ConnectorError,
         outgoing::Outgoing,
         progress::RunProgress,
+        receiver::doer,
         recorded::BegunRun,
         run::{Caller, Retry, RunContext, RunFailure, RunOutput},
     },
@@ -156,8 +157,8 @@ impl Attempt<'_> {
             .map_err(|error| refused(format!("error validating action params: {error}")))?;
         let progress = match self.idempotency_key {
             Some(key) => {
-                let connector = connector.id.to_string();
-                let run = KeyedRun { space: self.space.to_owned(), connector, key: key.to_owned() };
+                let run =
+                    KeyedRun { doer: doer(kind, &connector.config, &secrets), key: key.to_owned() };
                 RunProgress::kept(self.registry.database(), run, self.registry.clock.clone())
             }
             None => RunProgress::forgotten(),

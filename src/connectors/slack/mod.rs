@@ -61,6 +61,10 @@ impl ConnectorType for SlackType {
         outgoing.check(&url).map_err(refused)
     }
 
+    fn address<'a>(&self, _config: &'a Map<String, Value>, secrets: &'a ConnectorSecrets) -> &'a str {
+        secrets.get("webhookUrl").map(ExposeSecret::expose_secret).unwrap_or_default()
+    }
+
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String> {
         message(params).map(drop)
     }

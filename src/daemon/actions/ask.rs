@@ -6,7 +6,7 @@ use super::{attempt::Attempter, outcome::Attempted};
 use crate::{
     actions::advice::{self, AdviceQuestion, PROMPT_VERSION},
     config::{ActionDoes, ActionSettings},
-    connectors::{Caller, Retry, RunFailure, RunOutput, TokenUsage},
+    connectors::{Caller, ReadyConnector, Retry, RunFailure, RunOutput, TokenUsage},
     detect_db::{AdviceRow, Alert, DueAction, ModelCall},
 };
 
@@ -17,6 +17,7 @@ const MODEL_CHARS_MAX: usize = 100;
 pub(super) async fn ask(
     with: &Attempter,
     action: &ActionSettings,
+    ready: &ReadyConnector,
     due: &DueAction,
     alert: &Alert,
 ) -> Result<Attempted, Attempted> {
@@ -40,14 +41,13 @@ pub(super) async fn ask(
     };
     let Some(fence) = random() else { return Ok(Attempted::passing("no random numbers")) };
     let fence = format!("=== {fence} ===");
-    let place = (action.space.clone(), connector.clone());
     let tag = begun().await?;
     let mut question = AdviceQuestion {
         alert,
         fields: fields.as_ref(),
         params: params.given(),
         fence: &fence,
-        tag: (!with.takes_no_metadata(&place)).then_some(&*tag),
+        tag: (!with.takes_no_metadata(&ready.receiver)).then_some(&*tag),
     };
     // Each call has a question of its own, and so a key of its own.
     let run = async |body: String, call: &str| {
@@ -57,12 +57,13 @@ pub(super) async fn ask(
     let mut answered = run(question.body(), &tag).await?;
     // Some providers take metadata only of completions that they store. This one is not stored, so it needs none.
     if question.tag.is_some() && answered.as_ref().is_err_and(refuses_metadata) {
-        with.note_no_metadata(place);
+        with.note_no_metadata(&ready.receiver);
         question.tag = None;
         let call = begun().await?;
         answered = run(question.body(), &call).await?;
     }
-    let RunOutput::Data { data, usage } = answered? else {
+    let answered = answered.map_err(|failure| Attempted::run_failed(&failure, &ready.receiver))?;
+    let RunOutput::Data { data, usage } = answered else {
         return Ok(Attempted::Failed("the response has no text of a model".to_owned()));
     };
     let answer = match advice::text_of(&data).and_then(|text| advice::read(text, alert)) {

@@ -70,8 +70,8 @@ pub(super) struct Attempter {
     pub(super) connectors: Arc<dyn RunsConnectors>,
     pub(super) database: Arc<DetectThread>,
     pub(super) clock: Clock,
-    /// The connectors, by space and id, whose providers take no metadata.
-    without_metadata: Mutex<BTreeSet<(String, String)>>,
+    /// The providers that take no metadata.
+    without_metadata: Mutex<BTreeSet<String>>,
 }
 
 impl Attempter {
@@ -127,7 +127,7 @@ impl Attempter {
         };
         let ready = self.connectors.ready(&action.space, connector).await?;
         if &*ready.connector.type_id == gen_ai::TYPE_ID {
-            return ask(self, action, due, alert).await;
+            return ask(self, action, &ready, due, alert).await;
         }
         let (params, key) = self.params(action, &ready, due, alert).await?;
         let caller = Caller::Rule(alert.rule.clone());
@@ -138,7 +138,7 @@ impl Attempter {
                     // If the secrets have gone meanwhile, that is why.
                     self.connectors.ready(&action.space, connector).await?;
                 }
-                Err(failure.into())
+                Err(Attempted::run_failed(&failure, &ready.receiver))
             }
         }
     }
@@ -151,11 +151,10 @@ impl Attempter {
         due: &DueAction,
         alert: &Alert,
     ) -> Result<(Map<String, Value>, String), Attempted> {
-        let place = format!("{}/{}", action.space, ready.connector.id);
-        let to = |params: &Map<String, Value>| format!("{place} {}", ready.form_of(params));
+        let to = |params: &Map<String, Value>| ready.sent_to(&action.space, params);
         let before = due.sent.as_ref().and_then(|(before, sent)| {
             let params: Map<String, Value> = serde_json::from_str(&sent.params).ok()?;
-            // What was rendered for another type or language is rendered again.
+            // What was rendered for another place, type or language is rendered again.
             (*before == to(&params)).then_some((params, sent.version))
         });
         if let Some((params, version)) = before {
@@ -176,14 +175,14 @@ impl Attempter {
         Ok((params, due.idempotency_key(sent.version)))
     }
 
-    /// Whether the provider of a connector is known to take no metadata.
-    pub(super) fn takes_no_metadata(&self, connector: &(String, String)) -> bool {
-        self.without_metadata.lock().unwrap_or_else(PoisonError::into_inner).contains(connector)
+    /// Whether a provider is known to take no metadata.
+    pub(super) fn takes_no_metadata(&self, receiver: &str) -> bool {
+        self.without_metadata.lock().unwrap_or_else(PoisonError::into_inner).contains(receiver)
     }
 
-    /// Notes that the provider of a connector takes no metadata.
-    pub(super) fn note_no_metadata(&self, connector: (String, String)) {
-        self.without_metadata.lock().unwrap_or_else(PoisonError::into_inner).insert(connector);
+    /// Notes that a provider takes no metadata.
+    pub(super) fn note_no_metadata(&self, receiver: &str) {
+        self.without_metadata.lock().unwrap_or_else(PoisonError::into_inner).insert(receiver.to_owned());
     }
 
     /// Makes cases of alerts, those of each rule together.

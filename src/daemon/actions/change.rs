@@ -18,7 +18,7 @@ impl ActionWorker {
         for gone in before {
             self.registry.remove(&route_name(ACTION_ROUTES, &gone.settings.outbox.name));
         }
-        (self.changed, self.has_left, self.looked) = (true, true, None);
+        (self.changed, self.has_left, self.looked, self.followed) = (true, true, None, None);
     }
 
     /// Ends what waits of actions that are no longer in the settings.

@@ -58,7 +58,7 @@ impl ActionWorker {
                 Attempted::Failed(text) => ActionResult::Failed(text),
                 Attempted::NotBefore(_, text) => ActionResult::Later(now, text),
                 Attempted::Rest(text) => ActionResult::Again(now, text),
-                Attempted::Again(failure) => ActionResult::Again(now, failure.text),
+                Attempted::Again(failure, _) => ActionResult::Again(now, failure.text),
             };
         };
         match attempted {
@@ -100,10 +100,10 @@ impl ActionWorker {
             Attempted::NotBefore(_, text) if !is_same => ActionResult::Later(now, text),
             Attempted::NotBefore(at, text) => ActionResult::Later(at, text),
             // Only other settings help, and there are others now.
-            Attempted::Again(ActionFailure { kind: ActionFailureKind::Lasting, text }) if !is_same => {
+            Attempted::Again(ActionFailure { kind: ActionFailureKind::Lasting, text }, _) if !is_same => {
                 ActionResult::Later(now, text)
             }
-            Attempted::Again(failure) => {
+            Attempted::Again(failure, receiver) => {
                 let kind = match failure.kind {
                     ActionFailureKind::Asked(asked) => ActionFailureKind::Asked(asked.min(ASKED_MAX)),
                     kind @ (ActionFailureKind::Passing | ActionFailureKind::Lasting) => kind,
@@ -114,8 +114,8 @@ impl ActionWorker {
                 action.failing = Some(failure.clone());
                 let parked = lane.delays.wanted().parked;
                 // What somebody wanted tried in a pause makes nothing else wait longer.
-                let mut own = Delays::default();
-                let delays = if begun.in_pause { &mut own } else { &mut lane.delays };
+                let mut apart = Delays::default();
+                let delays = if begun.in_pause { &mut apart } else { &mut lane.delays };
                 let reported = report_and_delay(&Failure::Action(failure), delays, &action.progress);
                 let wait = reported.unwrap_or(parked);
                 // What only this action has does not hold up others of its connector.
@@ -125,23 +125,22 @@ impl ActionWorker {
                     }
                 } else if !begun.in_pause {
                     lane.pause(wait, &text);
-                    self.unsettled.paused(pause(
-                        begun,
-                        false,
-                        now.saturating_add(whole_seconds(wait)),
-                        &text,
-                    ));
+                    let until = now.saturating_add(whole_seconds(wait));
+                    self.unsettled.paused(pause(begun, None, until, &text));
                 }
-                if let ActionFailureKind::Asked(asked) = kind {
+                let mut own = wait;
+                if let (ActionFailureKind::Asked(asked), Some(receiver)) = (kind, receiver) {
                     let until = now.saturating_add(whole_seconds(asked));
-                    lane.ask(until, &text);
-                    self.unsettled.paused(pause(begun, true, until, &text));
+                    lane.ask(&receiver, until, &text);
+                    self.unsettled.paused(pause(begun, Some(receiver), until, &text));
+                    // The connector waits, and the row with it: one that leads elsewhere need not.
+                    own = Duration::ZERO;
                 }
                 if waits_for_operator {
                     // Nothing was sent: it is no try, and it is not given up.
                     ActionResult::Parked(now.saturating_add(whole_seconds(wait)), text)
                 } else {
-                    later(action, due, now, wait, text)
+                    later(action, due, now, own, text)
                 }
             }
         }
@@ -158,7 +157,7 @@ fn later(action: &ShownAction, due: &DueAction, now: i64, wait: Duration, text: 
     ActionResult::Again(now.saturating_add(whole_seconds(wait.max(delay(due.tries)))), text)
 }
 
-fn pause(begun: &RunningAttempt, is_asked: bool, until: i64, reason: &str) -> ConnectorPause {
+fn pause(begun: &RunningAttempt, asked_by: Option<String>, until: i64, reason: &str) -> ConnectorPause {
     let (space, connector) = begun.lane.clone();
-    ConnectorPause { space, connector, is_asked, until, reason: reason.to_owned() }
+    ConnectorPause { space, connector, asked_by, until, reason: reason.to_owned() }
 }

@@ -1,6 +1,6 @@
 //! What leads to one connector. A connector that does not answer holds up only its own lane.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
@@ -30,8 +30,8 @@ pub(super) struct ActionLane {
     pub(super) delays: Delays,
     /// Nothing begins before, unless an attempt succeeds meanwhile.
     paused: Option<Instant>,
-    /// Nothing begins before this second, because the other system asked for it. What was in flight then changes nothing.
-    asked_until: Option<i64>,
+    /// Nothing begins before these seconds, because these receivers asked for it. What was in flight then changes nothing.
+    asked_until: BTreeMap<String, i64>,
     /// What failed, the last time.
     reason: String,
 }
@@ -53,13 +53,13 @@ impl ActionLane {
     pub(super) fn waits(&self, now: i64) -> Option<(i64, &str)> {
         let left = self.paused.map(|until| until.saturating_duration_since(Instant::now()));
         let paused = left.filter(|left| !left.is_zero()).map(|left| now.saturating_add(whole_seconds(left)));
-        let asked = self.asked_until.filter(|_| self.is_asked_to_wait(now));
-        Some((paused.max(asked)?, &self.reason))
+        Some((paused.max(self.asked_until(now))?, &self.reason))
     }
 
-    /// A time further ahead than anyone may ask for is from before the clock was set back.
-    fn is_asked_to_wait(&self, now: i64) -> bool {
-        self.asked_until.is_some_and(|until| now < until && until <= latest(now))
+    /// Until when nothing begins because a receiver asked for it. A time further ahead than anyone may ask for is from before
+    /// the clock was set back.
+    pub(super) fn asked_until(&self, now: i64) -> Option<i64> {
+        self.asked_until.values().copied().filter(|until| now < *until && *until <= latest(now)).max()
     }
 
     /// Nothing begins for this long.
@@ -69,10 +69,22 @@ impl ActionLane {
         reason.clone_into(&mut self.reason);
     }
 
-    /// Nothing begins before this second, because the other system asks for it.
-    pub(super) fn ask(&mut self, until: i64, reason: &str) {
-        self.asked_until = self.asked_until.max(Some(until));
+    /// Nothing begins before this second, because this receiver asks for it.
+    pub(super) fn ask(&mut self, receiver: &str, until: i64, reason: &str) {
+        let asked = self.asked_until.entry(receiver.to_owned()).or_insert(until);
+        *asked = until.max(*asked);
         reason.clone_into(&mut self.reason);
+    }
+
+    /// The connector leads to this receiver now: what others asked for does not hold for it. Returns whether that ends a pause.
+    pub(super) fn leads_to(&mut self, receiver: &str) -> bool {
+        let before = self.asked_until.len();
+        self.asked_until.retain(|asker, _| asker == receiver);
+        let is_another = self.asked_until.len() < before;
+        if is_another {
+            self.worked();
+        }
+        is_another
     }
 
     /// It works. Returns whether that ends a pause.
@@ -115,12 +127,28 @@ mod tests {
     async fn a_time_that_was_asked_for_outlasts_a_success_and_not_a_clock_that_is_set_back() {
         let mut lane = ActionLane::default();
         lane.pause(Duration::from_secs(60), "it failed");
-        lane.ask(1_060, "too many");
-        lane.ask(1_030, "too many");
+        lane.ask("chat", 1_060, "too many");
+        lane.ask("chat", 1_030, "too many");
         assert_eq!(lane.waits(1_000), Some((1_060, "too many")));
         assert!(lane.worked());
         assert_eq!((lane.room(0, 9), lane.waits(1_060)), (4, None));
         assert_eq!((lane.free(1_000, 0, 9), lane.free(1_059, 0, 9), lane.free(1_060, 0, 9)), (0, 0, 4));
         assert_eq!(lane.free(-1_000_000, 0, 9), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_one_receiver_asks_for_holds_for_it_alone() {
+        let mut lane = ActionLane::default();
+        lane.pause(Duration::from_secs(60), "too many");
+        lane.ask("chat", 1_060, "too many");
+        assert!(!lane.leads_to("chat"));
+        assert_eq!(lane.waits(1_000), Some((1_060, "too many")));
+        assert!(lane.leads_to("page"));
+        assert_eq!(lane.waits(1_000), None);
+        // The end of an attempt that was in flight to the former one.
+        lane.ask("page", 1_005, "too many");
+        lane.ask("chat", 1_060, "too many");
+        assert!(lane.leads_to("page"));
+        assert_eq!(lane.waits(1_000), Some((1_005, "too many")));
     }
 }

@@ -10,6 +10,7 @@
 //! | `lane` | what leads to one connector: how much at a time, and how long it pauses after a failure |
 //! | `attempt` | one attempt: the connector is run, a model is asked, or cases are made |
 //! | `ask` | a model is asked about an alert |
+//! | `follow` | where connectors lead that were asked to wait |
 //! | `fit` | whether the parameters fit the connector |
 //! | `outcome` | what follows from an answer |
 //! | `settle` | what came of attempts, until the database has it |
@@ -20,6 +21,7 @@ mod ask;
 mod attempt;
 mod change;
 mod fit;
+mod follow;
 mod judge;
 mod lane;
 mod outcome;

@@ -19,8 +19,8 @@ pub(super) enum Attempted {
     Rest(String),
     /// It fails each time.
     Failed(String),
-    /// It may be done later.
-    Again(ActionFailure),
+    /// It may be done later; with the receiver that asked to wait, if one did.
+    Again(ActionFailure, Option<String>),
     /// It was not tried, because it must not be before this second.
     NotBefore(i64, String),
 }
@@ -30,26 +30,26 @@ pub(super) type Attempts = Vec<(DueAction, Attempted)>;
 
 impl Attempted {
     pub(super) fn passing(text: impl Into<String>) -> Self {
-        Self::Again(ActionFailure { text: text.into(), kind: ActionFailureKind::Passing })
+        Self::Again(ActionFailure { text: text.into(), kind: ActionFailureKind::Passing }, None)
     }
 
     /// Nothing was sent, and only an operator can change that.
     pub(super) fn lasting(text: impl Into<String>) -> Self {
-        Self::Again(ActionFailure { text: text.into(), kind: ActionFailureKind::Lasting })
+        Self::Again(ActionFailure { text: text.into(), kind: ActionFailureKind::Lasting }, None)
     }
-}
 
-/// A connector was run.
-impl From<RunFailure> for Attempted {
-    fn from(failure: RunFailure) -> Self {
+    /// A run of a connector failed at this receiver.
+    pub(super) fn run_failed(failure: &RunFailure, receiver: &str) -> Self {
         let text = failure.to_string();
-        let kind = match failure.retry {
-            Retry::No => return Self::Failed(text),
-            Retry::Rest => return Self::Rest(text),
-            Retry::Yes => ActionFailureKind::Passing,
-            Retry::After(asked) => ActionFailureKind::Asked(asked),
-        };
-        Self::Again(ActionFailure { text, kind })
+        match failure.retry {
+            Retry::No => Self::Failed(text),
+            Retry::Rest => Self::Rest(text),
+            Retry::Yes => Self::passing(text),
+            Retry::After(asked) => {
+                let kind = ActionFailureKind::Asked(asked);
+                Self::Again(ActionFailure { text, kind }, Some(receiver.to_owned()))
+            }
+        }
     }
 }
 
@@ -78,7 +78,7 @@ impl From<ConnectorError> for Attempted {
             | ConnectorError::RunSystem
             | ConnectorError::SecretStore(_) => ActionFailureKind::Lasting,
         };
-        Self::Again(ActionFailure { text: with_reasons(&error), kind })
+        Self::Again(ActionFailure { text: with_reasons(&error), kind }, None)
     }
 }
 

@@ -20,6 +20,8 @@ enum Settling {
     Result(i64, ActionResult),
     Paused(ConnectorPause),
     Resumed(LaneKey),
+    /// To this receiver.
+    Moved(LaneKey, String),
     /// By the name of the action.
     Unparked(String),
 }
@@ -38,6 +40,11 @@ impl Unsettled {
     /// A connector works again.
     pub(super) fn resumed(&mut self, lane: &LaneKey) {
         self.all.push(Settling::Resumed(lane.clone()));
+    }
+
+    /// A connector leads to another receiver.
+    pub(super) fn moved(&mut self, lane: &LaneKey, receiver: &str) {
+        self.all.push(Settling::Moved(lane.clone(), receiver.to_owned()));
     }
 
     /// An action works again, after a time in which only an operator could help.
@@ -70,6 +77,7 @@ impl Settling {
             Self::Result(id, result) => db.settle_action(*id, result, now),
             Self::Paused(pause) => db.pause_connector(pause),
             Self::Resumed((space, connector)) => db.resume_connector(space, connector),
+            Self::Moved((space, connector), receiver) => db.move_connector(space, connector, receiver),
             Self::Unparked(action) => db.unpark_actions(action, now),
         }
     }

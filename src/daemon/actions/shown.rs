@@ -90,7 +90,7 @@ impl ShownAction {
             self.failing.as_ref().is_some_and(|failing| failing.kind == ActionFailureKind::Lasting);
         let can_run = found.is_ok();
         match found {
-            Err(Attempted::Again(failure)) => {
+            Err(Attempted::Again(failure, _)) => {
                 self.failing = Some(failure.clone());
                 _ = report_and_delay(&Failure::Action(failure), &mut Delays::default(), &self.progress);
             }

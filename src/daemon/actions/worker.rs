@@ -82,6 +82,8 @@ pub(super) struct ActionWorker {
     waits_end: Option<i64>,
     /// When it was last seen whether the connectors are there.
     pub(super) looked: Option<Instant>,
+    /// When it was last seen where those lead that must wait.
+    pub(super) followed: Option<Instant>,
 }
 
 impl ActionWorker {
@@ -114,6 +116,7 @@ impl ActionWorker {
             cleared: None,
             waits_end: None,
             looked: None,
+            followed: None,
         };
         worker.take_up();
         worker
@@ -133,6 +136,7 @@ impl ActionWorker {
             if !stops {
                 self.look_for_connectors().await;
             }
+            self.follow_connectors().await;
             let mut is_read = is_begun;
             if is_read && self.has_left {
                 let ended = self.end_left().await;
@@ -186,8 +190,9 @@ impl ActionWorker {
             db.begin_actions()?;
             Ok::<_, SinkError>(paused)
         });
-        for ConnectorPause { space, connector, until, reason, is_asked: _ } in begun.await? {
-            self.lanes.entry((space, connector)).or_default().ask(until, &reason);
+        for ConnectorPause { space, connector, until, reason, asked_by } in begun.await? {
+            let lane = self.lanes.entry((space, connector)).or_default();
+            lane.ask(&asked_by.unwrap_or_default(), until, &reason);
         }
         Ok(())
     }

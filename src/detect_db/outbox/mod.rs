@@ -46,8 +46,8 @@ CREATE TABLE acted (
 ) WITHOUT ROWID;
 CREATE TRIGGER acted_ends AFTER DELETE ON alert BEGIN DELETE FROM acted WHERE alert = old.uid; END;
 CREATE TABLE connector_pause (
-    space TEXT NOT NULL, connector TEXT NOT NULL, asked INTEGER NOT NULL, until INTEGER NOT NULL, reason TEXT NOT NULL,
-    PRIMARY KEY (space, connector, asked)
+    space TEXT NOT NULL, connector TEXT NOT NULL, asked_by TEXT NOT NULL, until INTEGER NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (space, connector, asked_by)
 ) WITHOUT ROWID;
 ";
 

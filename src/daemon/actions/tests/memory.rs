@@ -194,6 +194,27 @@ async fn what_was_tried_is_rendered_again_if_its_connector_reads_another_languag
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_some_recipients_have_goes_to_the_others_as_it_was_whichever_connector_brings_it() {
+    let mails = |connector: &str, text: &str| {
+        let to = ["ann@example.com", "bob@example.com"];
+        let mut action = sends("mail", connector);
+        let params = json!({ "to": to, "subject": "{{ title }}", "message": text });
+        let (Value::Object(params), ActionDoes::Run { params: given, .. }) = (params, &mut action.does)
+        else {
+            panic!("a run")
+        };
+        *given = ParamsTemplate::new(params).unwrap();
+        action
+    };
+    let stage = Stage::of_type(".email", vec![mails("old", "m")], &[("old", vec![Does::Fails(Retry::Rest)])]);
+    let stage = tried_before(stage, |stage| stage.actions = vec![mails("new", "another")]).await;
+    let seen = stage.played.seen.lock().unwrap();
+    let by: Vec<&str> = seen.iter().map(|run| &*run.connector).collect();
+    assert_eq!(by, ["old", "new"]);
+    assert_eq!((&seen[0].key, &seen[0].params), (&seen[1].key, &seen[1].params));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_action_that_is_taken_out_of_the_settings_leaves_nothing_that_waits_unseen() {
     let mut stage = Stage::new(vec![sends("call", "oncall")], &[]);
     stage.raise(&["a"]);

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     connectors::{
-        Caller, Connector, ConnectorError, ConnectorId, ReadyConnector, Retry, RunFailure, RunOutput,
-        TokenUsage, connector_type,
+        Caller, Connector, ConnectorError, ConnectorId, ConnectorSecrets, ReadyConnector, Retry, RunFailure,
+        RunOutput, TokenUsage, connector_type,
     },
     daemon::actions::attempt::RunsConnectors,
 };
@@ -93,7 +93,8 @@ impl RunsConnectors for Played {
             is_preconfigured: true,
             is_missing_secrets: false,
         };
-        Ok(ReadyConnector { connector, kind: connector_type(type_id).unwrap() })
+        let kind = connector_type(type_id).unwrap();
+        Ok(ReadyConnector::new(connector, kind, &ConnectorSecrets::default()))
     }
 
     async fn run(

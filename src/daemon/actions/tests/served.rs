@@ -152,7 +152,8 @@ impl RunsConnectors for ServedHooks {
             is_preconfigured: true,
             is_missing_secrets: false,
         };
-        Ok(ReadyConnector { connector, kind: connector_type(".webhook").unwrap() })
+        let kind = connector_type(".webhook").unwrap();
+        Ok(ReadyConnector::new(connector, kind, &ConnectorSecrets::default()))
     }
 
     async fn run(
@@ -163,7 +164,7 @@ impl RunsConnectors for ServedHooks {
         caller: Caller,
         key: &str,
     ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
-        let ReadyConnector { connector, kind } = self.ready(space, connector).await?;
+        let ReadyConnector { connector, kind, .. } = self.ready(space, connector).await?;
         let (secrets, progress) = (ConnectorSecrets::default(), RunProgress::forgotten());
         let (hang, held) = (self.server.hang_of(connector.id.as_str()), hold_time());
         let run = kind.execute(RunContext {

@@ -141,6 +141,50 @@ async fn each_action_of_a_connector_that_waits_shows_why_and_until_when() {
     assert_eq!(stage.db().paused_connectors(NOW + 700).unwrap(), [], "a success ends what nobody asked for");
 }
 
+fn leads_to(stage: &Stage, url: &str) {
+    let Value::Object(config) = json!({ "url": url }) else { panic!("an object") };
+    *stage.played.config.lock().unwrap() = config;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_receiver_asked_for_holds_up_no_other_under_the_same_id() {
+    let stage = Stage::new(vec![sends("call", "oncall")], &[("oncall", vec![asks(600)])]);
+    leads_to(&stage, "https://old.example.com");
+    stage.raise(&["a", "b"]);
+    let working = stage.start();
+    while stage.status("call").wait.is_none() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let before = stage.played.times().len();
+    leads_to(&stage, "https://new.example.com");
+    stage.becomes(0, "done").await;
+    stage.becomes(1, "done").await;
+    let times = stage.played.times();
+    assert!(times.len() > before && times.iter().all(|at| *at < 60), "{times:?}");
+    working.drained().await;
+    assert_eq!(stage.db().paused_connectors(NOW).unwrap(), [], "nothing shows a wait that there is not");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_receiver_asked_for_holds_up_no_other_after_a_restart_and_itself_does_wait() {
+    for (moves, waits) in [(true, false), (false, true)] {
+        let stage = Stage::new(vec![sends("call", "oncall")], &[("oncall", vec![asks(600)])]);
+        leads_to(&stage, "https://old.example.com");
+        stage.raise(&["a"]);
+        let working = stage.start();
+        stage.seen(1).await;
+        stage.becomes(0, "waiting").await;
+        stopped(working).await;
+        if moves {
+            leads_to(&stage, "https://new.example.com");
+        }
+        let working = stage.start();
+        stage.becomes(0, "done").await;
+        working.drained().await;
+        assert_eq!(stage.played.times()[1] >= 600, waits, "{:?}", stage.played.times());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_does_not_make_a_connector_wait_for_ever() {
     let stage = Stage::new(vec![sends("call", "oncall")], &[("oncall", vec![asks(600)])]);

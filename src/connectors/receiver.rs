@@ -1,0 +1,60 @@
+//! Who is asked when a connector runs. What a receiver has said or done holds for it alone, whatever the id of the connector: an
+//! id may lead elsewhere tomorrow, and two ids may lead to one receiver.
+
+use serde_json::{Map, Value};
+
+use super::{connector::ConnectorSecrets, connector_type::ConnectorType, stable_id::hash_hex};
+
+/// The settings that have the address, by the types that have one there.
+const ADDRESSES: [&str; 4] = ["url", "apiUrl", "host", "service"];
+
+/// The address in the settings; empty without one.
+pub(super) fn address_in(config: &Map<String, Value>) -> &str {
+    ADDRESSES.iter().find_map(|name| config.get(*name)?.as_str()).unwrap_or_default()
+}
+
+/// Names a receiver: its type, and a hash of its address, which may be a secret.
+pub fn receiver(kind: &dyn ConnectorType, config: &Map<String, Value>, secrets: &ConnectorSecrets) -> String {
+    let address = kind.address(config, secrets);
+    format!("{} {}", kind.info().id, hash_hex(address.as_bytes()))
+}
+
+/// Who has what a run has done: the receiver, or those to whom a carrier has brought it.
+pub(super) fn doer(
+    kind: &dyn ConnectorType,
+    config: &Map<String, Value>,
+    secrets: &ConnectorSecrets,
+) -> String {
+    if kind.is_carrier() { kind.info().id.to_owned() } else { receiver(kind, config, secrets) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::connectors::connector_type;
+
+    fn of(type_id: &str, config: Value, secrets: &[(&str, &str)]) -> String {
+        let secrets = secrets.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect();
+        receiver(connector_type(type_id).unwrap(), config.as_object().unwrap(), &ConnectorSecrets(secrets))
+    }
+
+    #[test]
+    fn another_type_or_another_address_is_another_receiver() {
+        let all = [
+            of(".webhook", json!({ "url": "https://a.example/1" }), &[]),
+            of(".webhook", json!({ "url": "https://a.example/2" }), &[]),
+            of(".gen-ai", json!({ "apiUrl": "https://a.example/1" }), &[]),
+            of(".email", json!({ "host": "a.example" }), &[]),
+            of(".email", json!({ "service": "gmail" }), &[]),
+            of(".slack", json!({}), &[("webhookUrl", "https://hooks.slack.com/services/T/B/1")]),
+            of(".slack", json!({}), &[("webhookUrl", "https://hooks.slack.com/services/T/B/2")]),
+        ];
+        let names: std::collections::BTreeSet<&String> = all.iter().collect();
+        assert_eq!(names.len(), all.len(), "{all:?}");
+        assert!(all.iter().all(|name| !name.contains("example") && !name.contains("services")), "{all:?}");
+        let same = json!({ "url": "https://a.example/1", "method": "put" });
+        assert_eq!(of(".webhook", same, &[("user", "ana")]), all[0], "other settings change nothing");
+    }
+}

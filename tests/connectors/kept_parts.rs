@@ -1,0 +1,103 @@
+//! What attempts of a run have done, with the database that keeps it.
+
+use ccfd::{
+    config::{Config, Environment},
+    connectors::{Caller, Registry, Retry, RunFailure, RunOutput},
+};
+use collectors::Clock;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{
+    object,
+    servicenow::Instance,
+    smtp::{Answer, Encryption, Smtp},
+};
+
+/// Connectors of the settings.
+struct Kept {
+    _dir: TempDir,
+    registry: Registry,
+}
+
+impl Kept {
+    fn new(connectors: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ccfd.toml");
+        let text = format!(
+            "[state]\ndir = {:?}\n[collector.a]\nsource = \"audit_logs\"\napi_key = {{ env = \"KEY\" }}\nsinks = [\"local\"]\n\
+             [sink.local]\ntype = \"sqlite\"\npath = \"tables.db\"\n[connectors]\nallowed_hosts = [\"127.0.0.1\"]\n{connectors}",
+            dir.path().join("state")
+        );
+        std::fs::write(&file, text).unwrap();
+        let environment: Environment =
+            [("SN_USER", "ccfd"), ("SN_PASSWORD", "sekret-password")].into_iter().collect();
+        let config = Config::load(Some(&file), &environment, &[]).unwrap();
+        Self { registry: Registry::of(&config, &environment, Clock::system()), _dir: dir }
+    }
+
+    /// One attempt of the run with this key.
+    async fn attempt(&self, connector: &str, params: &Value, key: &str) -> Result<Value, RunFailure> {
+        let caller = Caller::Rule("created".to_owned());
+        let params = object(params.clone());
+        match self.registry.run("default", connector, params, caller, Some(key)).await.unwrap()? {
+            RunOutput::Data { data, .. } => Ok(data),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn mails(name: &str, server: &Smtp) -> String {
+    let port = server.port();
+    format!(
+        "[connector.{name}]\ntype = \".email\"\n\
+         config = {{ host = \"127.0.0.1\", port = {port}, from = \"{name}@example.com\", hasAuth = false }}\n"
+    )
+}
+
+fn recipients(server: &Smtp) -> Vec<String> {
+    let commands = server.commands().into_iter();
+    commands.filter_map(|command| Some(command.strip_prefix("RCPT TO:")?.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn recipients_who_have_a_message_do_not_get_it_from_another_connector() {
+    let (old, new) = (Smtp::start(Encryption::None), Smtp::start(Encryption::None));
+    old.answer("RCPT TO:<ada", Answer::Says("451 4.7.1 later\r\n"));
+    let kept = Kept::new(&(mails("old", &old) + &mails("new", &new)));
+    let message = json!({ "to": ["ada@example.com", "bob@example.com"], "subject": "s", "message": "m" });
+    let failed = kept.attempt("old", &message, "alert:mail").await.unwrap_err();
+    assert_eq!((failed.retry, old.messages().len()), (Retry::Rest, 1));
+    let sent = kept.attempt("new", &message, "alert:mail").await.unwrap();
+    assert_eq!(sent["accepted"], json!(["bob@example.com", "ada@example.com"]));
+    assert_eq!(recipients(&new), ["<ada@example.com>"]);
+}
+
+fn service_now(instance: &Instance, names: &[&str]) -> String {
+    let url = instance.server.url();
+    let one = |name: &&str| {
+        format!(
+            "[connector.{name}]\ntype = \".servicenow\"\nconfig = {{ apiUrl = \"{url}\" }}\n\
+             secrets = {{ username = {{ env = \"SN_USER\" }}, password = {{ env = \"SN_PASSWORD\" }} }}\n"
+        )
+    };
+    names.iter().map(one).collect()
+}
+
+/// Makes an incident under this correlation id.
+fn push(correlation_id: &str) -> Value {
+    let incident = json!({ "short_description": "s", "correlation_id": correlation_id });
+    json!({ "subAction": "pushToService", "subActionParams": { "incident": incident } })
+}
+
+#[tokio::test]
+async fn another_connector_of_the_same_instance_continues_with_the_incident_and_one_of_another_makes_its_own()
+{
+    let (instance, other) = (Instance::start(), Instance::start());
+    let kept = Kept::new(&(service_now(&instance, &["old", "new"]) + &service_now(&other, &["other"])));
+    let made = kept.attempt("old", &push("soc"), "alert-1:call").await.unwrap();
+    let same = kept.attempt("new", &push("soc"), "alert-1:call").await.unwrap();
+    assert_eq!((&made["id"], instance.incidents().len()), (&same["id"], 1));
+    kept.attempt("other", &push("soc"), "alert-1:call").await.unwrap();
+    assert_eq!(other.incidents().len(), 1);
+}
