@@ -16,6 +16,11 @@ pub fn stable_id(key: &str) -> String {
     hash_hex(key.as_bytes())
 }
 
+/// What a run is about: the id of its alert or case, with which its key begins.
+pub fn subject(key: &str) -> &str {
+    key.split_once(':').map_or(key, |(subject, _)| subject)
+}
+
 /// The SHA-256 of some bytes, in lower-case hexadecimal digits.
 pub fn hash_hex(bytes: &[u8]) -> String {
     hex(digest(&SHA256, bytes).as_ref())

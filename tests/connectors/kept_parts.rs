@@ -13,6 +13,7 @@ use super::{
     servicenow::Instance,
     smtp::{Answer, Encryption, Smtp},
 };
+use crate::support::fake::{Reply, Step};
 
 /// Connectors of the settings.
 struct Kept {
@@ -88,6 +89,18 @@ fn service_now(instance: &Instance, names: &[&str]) -> String {
 fn push(correlation_id: &str) -> Value {
     let incident = json!({ "short_description": "s", "correlation_id": correlation_id });
     json!({ "subAction": "pushToService", "subActionParams": { "incident": incident } })
+}
+
+#[tokio::test]
+async fn the_incident_of_another_action_is_not_taken_for_one_that_never_came_to_be() {
+    let instance = Instance::start();
+    let kept = Kept::new(&service_now(&instance, &["sn"]));
+    kept.attempt("sn", &push("alert-1"), "alert-1:call").await.unwrap();
+    instance.server.script([Step::from(Reply::status(503))]);
+    let failed = kept.attempt("sn", &push("alert-1"), "alert-1:tell").await.unwrap_err();
+    assert_eq!((failed.retry, instance.incidents().len()), (Retry::Yes, 1));
+    kept.attempt("sn", &push("alert-1"), "alert-1:tell").await.unwrap();
+    assert_eq!(instance.incidents().len(), 2, "each has its own");
 }
 
 #[tokio::test]

@@ -252,6 +252,35 @@ async fn an_attempt_changes_the_incident_that_an_earlier_one_has_made_whatever_i
 }
 
 #[tokio::test]
+async fn an_incident_with_an_id_that_names_its_alert_is_looked_for_after_a_lost_answer_and_not_before() {
+    let instance = Instance::start();
+    let connector = instance.connector();
+    let looks =
+        || instance.server.requests().iter().filter(|one| one.query_field("sysparm_query").is_some()).count();
+    let params = push(json!({ "short_description": "s", "correlation_id": "ccfd alert-1" }));
+    instance.server.script_for(TABLE, [Step::from(Fate::Lost)]);
+    let failed = connector.attempt(params.clone(), Some("alert-1:call")).await.unwrap_err();
+    assert_eq!((failed.retry, instance.incidents().len(), looks()), (Retry::Yes, 1, 0));
+    let pushed = connector.attempt(params, Some("alert-1:call")).await.unwrap();
+    assert_eq!(
+        (&pushed["id"], instance.incidents().len(), looks()),
+        (&instance.incidents()[0]["sys_id"], 1, 1)
+    );
+}
+
+#[tokio::test]
+async fn an_id_that_several_alerts_may_have_does_not_tell_whose_incident_it_is() {
+    let instance = Instance::start();
+    let connector = instance.connector();
+    let params = push(json!({ "short_description": "s", "correlation_id": "soc" }));
+    connector.attempt(params.clone(), Some("alert-1:call")).await.unwrap();
+    instance.server.script_for(TABLE, [Step::from(Reply::status(503))]);
+    connector.attempt(params.clone(), Some("alert-2:call")).await.unwrap_err();
+    connector.attempt(params, Some("alert-2:call")).await.unwrap();
+    assert_eq!(instance.incidents().len(), 2, "the second alert does not change the incident of the first");
+}
+
+#[tokio::test]
 async fn comments_with_one_id_are_added_each_once() {
     let instance = Instance::start();
     let connector = instance.connector();

@@ -9,7 +9,7 @@ use super::{
     super::{
         progress::RunProgress,
         run::{Retry, RunFailure},
-        stable_id::{hash_hex, stable_id},
+        stable_id::{hash_hex, stable_id, subject},
     },
     client::{Endpoint, Instance},
     incident::{Incident, TABLE},
@@ -24,11 +24,16 @@ const APPLICATION: &str = "x_elas2_inc_int";
 /// In front of each field there.
 const FIELD_PREFIX: &str = "u_";
 
+/// Incidents of one alert that are looked at: one for each of its actions, and some.
+const SAME_ID_MAX: usize = 20;
+
 /// The field of comments.
 const COMMENT_FIELD: &str = "work_notes";
 
 /// In front of the `sys_id` of an incident that an attempt has made.
 const MADE: &str = "incident ";
+/// That an attempt has begun to make one under a correlation id of the parameters.
+const ASKED: &str = "asked for an incident";
 
 /// Makes or changes an incident, and returns what it is known by. An attempt makes no incident and adds
 /// no comment that an earlier one has made or added.
@@ -51,10 +56,18 @@ pub async fn push(
         // An earlier attempt has made it.
         id = done.iter().find_map(|part| part.strip_prefix(MADE)).map(str::to_owned);
     }
+    let given = incident.get("correlation_id").and_then(Value::as_str);
+    let own = run.zip(given).filter(|(run, given)| is_of_run(given, run)).map(|(_, given)| given.to_owned());
+    // An earlier attempt may have made it without hearing so.
+    if id.is_none()
+        && done.contains(ASKED)
+        && let Some(own) = &own
+    {
+        id = made_unheard(client, own, progress).await?;
+    }
     if let Some(run) = run.filter(|_| is_new && !incident.contains_key("correlation_id")) {
         let correlation_id = stable_id(run);
         if id.is_none() {
-            // An earlier attempt may have made it without hearing so.
             id = read::by_correlation_id(client, &correlation_id).await?.map(|incident| incident.id);
         }
         incident.insert("correlation_id".to_owned(), correlation_id.into());
@@ -68,6 +81,9 @@ pub async fn push(
             let mut made = incident.clone();
             for name in ["caller_id", "opened_by"] {
                 made.insert(name.to_owned(), client.user.into());
+            }
+            if own.is_some() {
+                progress.note([ASKED.to_owned()]).await;
             }
             let id = create(client, &made, &additional).await?;
             progress.note([format!("{MADE}{id}")]).await;
@@ -105,6 +121,24 @@ async fn if_gone(client: &Instance<'_>, id: &str, failure: RunFailure) -> RunFai
         }
         Retry::Yes | Retry::Rest | Retry::After(_) => failure,
     }
+}
+
+/// Whether a correlation id of the parameters can only be that of this alert. Any other may be that of several, whose incidents
+/// it does not tell apart.
+fn is_of_run(correlation_id: &str, run: &str) -> bool {
+    correlation_id.contains(subject(run)) && !correlation_id.contains('^')
+}
+
+/// The incident with this id that an earlier attempt has made without hearing so: no other run has made it.
+async fn made_unheard(
+    client: &Instance<'_>,
+    correlation_id: &str,
+    progress: &RunProgress,
+) -> Result<Option<String>, RunFailure> {
+    let found = read::all_by_correlation_id(client, correlation_id, SAME_ID_MAX).await?;
+    let part = |incident: &Incident| format!("{MADE}{}", incident.id);
+    let of_others = progress.done_by_others(found.iter().map(part).collect()).await?;
+    Ok(found.into_iter().find(|incident| !of_others.contains(&part(incident))).map(|incident| incident.id))
 }
 
 /// Makes an incident, and returns its `sys_id`.

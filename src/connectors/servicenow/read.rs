@@ -36,15 +36,26 @@ pub fn record_url(client: &Instance<'_>, id: &str) -> Url {
 
 /// The newest incident with this correlation id.
 pub async fn by_correlation_id(client: &Instance<'_>, id: &str) -> Result<Option<Incident>, RunFailure> {
+    Ok(all_by_correlation_id(client, id, 1).await?.into_iter().next())
+}
+
+/// Incidents with this correlation id, the newest first, at most so many.
+pub async fn all_by_correlation_id(
+    client: &Instance<'_>,
+    id: &str,
+    most: usize,
+) -> Result<Vec<Incident>, RunFailure> {
     let attempt = format!("Unable to get incident by correlation ID {}", client.said(id));
     if id.trim().is_empty() || id.contains('^') {
         return Err(client.failed(&attempt, "Correlation ID is empty or contains ^.", Retry::No));
     }
     let query = format!("ORDERBYDESCsys_created_on^correlation_id={id}");
-    let query = [("sysparm_query", query.as_str()), ("sysparm_limit", "1")];
+    let most = most.to_string();
+    let query = [("sysparm_query", query.as_str()), ("sysparm_limit", most.as_str())];
     let url = client.url(&["api", "now", "v2", "table", TABLE], &query);
     let mut found = client.ask(&attempt, Endpoint::Table, Method::GET, url, None).await?;
-    Ok(found.get_mut(0).map(Value::take).and_then(Incident::from_record))
+    let records = found.as_array_mut().map(std::mem::take).unwrap_or_default();
+    Ok(records.into_iter().filter_map(Incident::from_record).collect())
 }
 
 /// Which fields incidents have.
