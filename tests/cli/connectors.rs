@@ -80,6 +80,18 @@ fn a_connector_is_made_shown_run_changed_and_deleted_without_a_daemon() {
 }
 
 #[test]
+fn the_connector_of_the_system_is_shown_as_the_api_lists_it() {
+    let shown = place().run_to(0, &["connectors", "show", "system-connector-.cases"]);
+    let wanted = serde_json::json!({
+        "id": "system-connector-.cases", "name": "Cases", "connector_type_id": ".cases", "is_preconfigured": false,
+        "is_system_action": true, "referenced_by_count": 0,
+    });
+    assert_eq!(json(&shown.stdout), wanted);
+    let unknown = place().run_to(2, &["connectors", "show", "system-connector-.other"]);
+    assert!(unknown.stderr.contains("not found"), "{}", unknown.stderr);
+}
+
+#[test]
 fn a_secret_is_not_taken_from_an_argument_and_not_shown() {
     let place = place();
     let refused = place.run_to(

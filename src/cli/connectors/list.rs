@@ -39,15 +39,17 @@ pub struct ShowArguments {
     space: SpaceArgument,
 }
 
-/// A connector as it is printed: its secrets are not known here.
+/// A connector as it is printed: its secrets are not known here, and one of the system has neither settings nor secrets.
 #[derive(Serialize)]
 struct ShownConnector<'a> {
     id: &'a str,
     name: &'a str,
     connector_type_id: &'a str,
-    config: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<&'a Map<String, Value>>,
     is_preconfigured: bool,
-    is_missing_secrets: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_missing_secrets: Option<bool>,
     is_system_action: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     referenced_by_count: Option<u64>,
@@ -121,6 +123,11 @@ pub fn types(registry: &Registry, context: &Context, arguments: &TypesArguments)
 }
 
 pub async fn show(registry: &Registry, arguments: &ShowArguments) -> anyhow::Result<Exit> {
+    // One of the system: as the internal list of the API has it.
+    let of_system = registry.system_connectors();
+    if let Some(one) = of_system.iter().find(|one| one.connector.id.as_str() == arguments.id) {
+        return printed(&one.connector, Some(one.referenced_by));
+    }
     match registry.get(&arguments.space.space, &arguments.id).await {
         Ok(connector) => {
             let exit = printed(&connector, None)?;
@@ -140,14 +147,15 @@ pub(super) fn printed(connector: &Connector, referenced_by: Option<u64>) -> anyh
 }
 
 fn shown(connector: &Connector, referenced_by_count: Option<u64>) -> ShownConnector<'_> {
+    let is_system_action = connector.is_of_system();
     ShownConnector {
         id: connector.id.as_str(),
         name: &connector.name,
         connector_type_id: &connector.type_id,
-        config: &connector.config,
+        config: (!is_system_action).then_some(&connector.config),
         is_preconfigured: connector.is_preconfigured,
-        is_missing_secrets: connector.is_missing_secrets,
-        is_system_action: connector.is_of_system(),
+        is_missing_secrets: (!is_system_action).then_some(connector.is_missing_secrets),
+        is_system_action,
         referenced_by_count,
     }
 }
