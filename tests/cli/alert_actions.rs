@@ -70,6 +70,28 @@ fn what_cannot_be_done_is_listed_with_its_reason_and_can_be_tried_again_or_remov
 }
 
 #[test]
+fn that_an_alert_was_closed_waits_for_its_opening_and_a_retry_says_so() {
+    let api = Simulated::start(&["--audit-logs", "1", "--completions", "1"]);
+    let place = acting(&api);
+    place.replace("historical = true\n", "historical = true\non = [\"open\", \"closed\"]\n");
+    place.run_to(3, &["run", "--once"]);
+    let opening = listed(&place, &[]).remove(0);
+    let alert = opening["alert"].as_str().unwrap();
+    place.run_to(0, &["alerts", "close", alert, "--as", "benign"]);
+    let closed = listed(&place, &[]).remove(0);
+    assert_eq!((&closed["event"], &closed["waits_for"]), (&"closed".into(), &opening["id"]));
+    assert_eq!(opening.get("waits_for"), None);
+    let (number, before) = (closed["id"].to_string(), opening["id"].to_string());
+    let said = place.run_to(0, &["alerts", "actions", "retry", &number]).stderr;
+    let waits = format!("{number} waits until {before}, the opening of its alert, is done or has failed");
+    assert!(said.contains(&waits), "{said}");
+    let table = place.run_to(0, &["alerts", "actions", "list"]).stdout;
+    assert!(table.contains(&format!("waits for {before}, the opening of its")), "{table}");
+    let said = place.run_to(0, &["alerts", "actions", "retry", &before]).stderr;
+    assert!(!said.contains("waits until"), "{said}");
+}
+
+#[test]
 fn a_place_where_nothing_acts_has_no_actions() {
     let place = Place::new("http://127.0.0.1:9/v1");
     assert!(listed(&place, &[]).is_empty());

@@ -17,6 +17,8 @@ use crate::{
 
 /// How many a table shows unless more are asked for.
 const SHOWN: u32 = 50;
+/// Of how many `retry` says what they wait for.
+const WAITING_SAID: usize = 10;
 /// The widest answer of a table.
 const ANSWER_CHARS: usize = 60;
 
@@ -161,11 +163,15 @@ pub fn run(
         ActionsCommand::List(arguments) => list(config, context, arguments),
         ActionsCommand::Retry(chosen) => {
             let Some(mut db) = database(config)? else { return Ok(chosen.found(0)?) };
-            let count = match chosen.of_settings(&db, (config, is_whole))? {
-                Some(filter) => db.retry_actions(&filter, Clock::system().now())?,
-                None => 0,
-            };
+            let (mut count, mut ids) = (0, Vec::new());
+            if let Some(filter) = chosen.of_settings(&db, (config, is_whole))? {
+                ids = db.actions(&filter)?.into_iter().map(|row| row.id).collect();
+                count = db.retry_actions(&filter, Clock::system().now())?;
+            }
             say(format_args!("{} tried again, by the daemon if it runs", counted(count, "action")));
+            if count > 0 {
+                say_what_waits(&db.actions(&OutboxFilter { ids, ..OutboxFilter::default() })?);
+            }
             Ok(chosen.found(count)?)
         }
         ActionsCommand::Drop(DropArguments { chosen, yes }) => {
@@ -179,6 +185,18 @@ pub fn run(
             say(format_args!("{} removed", counted(count, "action")));
             Ok(chosen.found(count)?)
         }
+    }
+}
+
+/// Says which of these wait for others, although somebody wants them tried.
+fn say_what_waits(rows: &[ListedAction]) {
+    let waiting = rows.iter().filter_map(|row| Some((row.id, row.waits_for?)));
+    for (id, opening) in waiting.clone().take(WAITING_SAID) {
+        say(format_args!("{id} waits until {opening}, the opening of its alert, is done or has failed"));
+    }
+    let more = waiting.count().saturating_sub(WAITING_SAID);
+    if more > 0 {
+        say(format_args!("{} too; see `ccfd alerts actions list`", counted(more as u64, "other")));
     }
 }
 
@@ -245,6 +263,9 @@ fn row(action: &ListedAction) -> Vec<String> {
         if answer.is_empty() {
             answer = format!("{connector} waits: {reason}");
         }
+    }
+    if let Some(opening) = action.waits_for {
+        answer = format!("waits for {opening}, the opening of its alert");
     }
     let answer: String = answer.chars().take(ANSWER_CHARS).collect();
     vec![

@@ -3,7 +3,7 @@
 use rusqlite::params;
 use serde::Serialize;
 
-use super::{ActionState, put::wake};
+use super::{ActionState, put::wake, work::OPENING};
 use crate::{
     detect_db::DetectDb,
     sinks::{SinkError, sqlite::of_database},
@@ -35,6 +35,9 @@ pub struct ListedAction {
     pub changed_at: String,
     /// What came of the last try.
     pub answer: Option<String>,
+    /// The number of the row with the opening of its alert, which must end first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<i64>,
     /// Whether it is tried at once, whatever its connector waits for.
     #[serde(skip)]
     pub is_urgent: bool,
@@ -88,7 +91,8 @@ impl DetectDb {
         let failed = |error| of_database(&self.path, error);
         let sql = format!(
             "SELECT outbox.id, outbox.alert, edition.slug, outbox.action, outbox.event, outbox.state, outbox.tries,
-                 outbox.put_at, outbox.next_at, outbox.changed_at, outbox.answer, outbox.urgent
+                 outbox.put_at, outbox.next_at, outbox.changed_at, outbox.answer, outbox.urgent,
+                 iif(outbox.state = 'waiting', ({OPENING}), NULL)
              FROM outbox LEFT JOIN alert ON alert.uid = outbox.alert LEFT JOIN edition ON edition.id = alert.edition
              WHERE {SELECTED} ORDER BY outbox.id DESC LIMIT ?5"
         );
@@ -112,6 +116,7 @@ impl DetectDb {
                 changed_at: format_utc(row.get(9)?),
                 answer: row.get(10)?,
                 is_urgent: row.get(11)?,
+                waits_for: row.get(12)?,
                 waits: None,
             })
         });

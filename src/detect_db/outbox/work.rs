@@ -10,11 +10,13 @@ use crate::{
     sinks::{SinkError, sqlite::of_database},
 };
 
-/// What may be claimed of an action: what is due. That an alert was closed is not sent before its opening has ended: the
+/// The row of the opening for which a row waits. That an alert was closed is not sent before its opening has ended: the
 /// receiver would open again what it has closed.
-const DUE: &str = "state = 'waiting' AND action = ?1 AND next_at <= ?2 AND (event <> 'closed' OR NOT EXISTS (
-        SELECT 1 FROM outbox AS opening WHERE opening.alert = outbox.alert AND opening.action = outbox.action
-            AND opening.event = 'open' AND opening.state IN ('waiting', 'running')))";
+pub(super) const OPENING: &str = "SELECT opening.id FROM outbox AS opening
+    WHERE outbox.event = 'closed' AND opening.alert = outbox.alert AND opening.action = outbox.action
+        AND opening.event = 'open' AND opening.state IN ('waiting', 'running')";
+/// What may be claimed of an action: what is due.
+const DUE: &str = "state = 'waiting' AND action = ?1 AND next_at <= ?2";
 
 /// Rows of one action that may be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,18 +32,19 @@ pub struct ActionClaim {
 impl ActionClaim {
     /// What it is for, by the name of the action, the second and the number of rows.
     fn sql(&self) -> String {
-        if self.is_urgent { urgent() } else { format!("outbox WHERE {DUE}") }
+        if self.is_urgent { urgent() } else { format!("outbox WHERE {DUE} AND NOT EXISTS ({OPENING})") }
     }
 
     /// The same in parts: what is urgent comes first, however late it was put.
     fn parts(&self) -> Vec<String> {
-        let rest = (!self.is_urgent).then(|| format!("outbox WHERE urgent = 0 AND {DUE}"));
+        let rest = (!self.is_urgent)
+            .then(|| format!("outbox WHERE urgent = 0 AND {DUE} AND NOT EXISTS ({OPENING})"));
         [urgent()].into_iter().chain(rest).collect()
     }
 }
 
 fn urgent() -> String {
-    format!("outbox INDEXED BY outbox_urgent WHERE urgent = 1 AND {DUE}")
+    format!("outbox INDEXED BY outbox_urgent WHERE urgent = 1 AND {DUE} AND NOT EXISTS ({OPENING})")
 }
 
 /// A row that is being done.
