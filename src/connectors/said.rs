@@ -3,8 +3,10 @@
 //! | file | what it has |
 //! | --- | --- |
 //! | `needle` | one text that must not be shown, also inside Base64 |
+//! | `mailbox` | e-mail addresses, by their form |
 //! | `spelling` | one character, in the forms in which servers repeat it |
 
+mod mailbox;
 mod needle;
 mod spelling;
 #[cfg(test)]
@@ -26,11 +28,13 @@ const LOOKED_AT: usize = 16 << 10;
 const SECRET_CHARS_MIN: usize = 4;
 
 const SECRET: &str = "[secret]";
+/// What is shown instead of an e-mail address.
+pub const ADDRESS: &str = "[address]";
 /// What is shown instead of such a text.
 const WITHHELD: &str = "[not shown: it may contain a secret]";
 
 /// What another system may repeat in what it says, and what is shown instead. It is found as it is, escaped for JSON,
-/// addresses, forms and HTML, and in Base64, alone or as part of more.
+/// addresses, forms and HTML, and in Base64, alone or as part of more. E-mail addresses are hidden whatever they are.
 pub struct Hidden(Vec<(SecretString, &'static str)>);
 
 impl Hidden {
@@ -74,9 +78,10 @@ impl Hidden {
                 Needle::all_of(secret.expose_secret()).into_iter().map(|needle| (needle, *shown))
             })
             .collect();
-        let reach = needles.iter().map(|(needle, _)| needle.reach()).max().unwrap_or(0);
+        let reach = needles.iter().map(|(needle, _)| needle.reach()).fold(mailbox::BYTES_MAX, usize::max);
         let line = one_line(text, LOOKED_AT.saturating_add(reach));
-        let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
+        let mut found: Vec<(Range<usize>, &'static str)> =
+            mailbox::places(&line, LOOKED_AT).into_iter().map(|place| (place, ADDRESS)).collect();
         for (needle, shown) in &needles {
             for place in needle.places(&line, LOOKED_AT) {
                 if needle.is_short() {

@@ -44,6 +44,17 @@ async fn a_refusal_for_a_while_is_tried_again_and_one_for_good_is_not() {
 }
 
 #[tokio::test]
+async fn a_recipient_is_hidden_however_the_server_writes_it() {
+    let server = Smtp::start(Encryption::None);
+    let text = "550 5.1.1 Ada King <ADA@EXAMPLE.COM> (ada+x%40example.com, ada@old.example.net) unknown\r\n";
+    server.answer("RCPT", Answer::Says(text));
+    let params = json!({ "to": ["Ada King <ada@example.com>"], "subject": "s", "message": "m" });
+    let failed = made(".email", config(&server), &SECRETS).run(params).await.unwrap_err();
+    let said = failed.service_message.unwrap();
+    assert!(said.ends_with(": 550 5.1.1 [address] <[address]> ([address], [address]) unknown"), "{said}");
+}
+
+#[tokio::test]
 async fn refusals_are_worded_as_kibanas_mailer_words_them() {
     for (step, what) in [
         ("", "Invalid greeting"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lettre::{
     Address,
+    message::Mailbox,
     transport::smtp::{
         authentication::{Credentials, DEFAULT_MECHANISMS},
         client::AsyncSmtpConnection,
@@ -20,7 +21,7 @@ use super::{
     super::{
         outgoing::OutgoingError,
         run::{ErrorSource, Retry, RunContext, RunFailure, RunOutput},
-        said::Hidden,
+        said::{ADDRESS, Hidden},
         stable_id::hash_hex,
     },
     config::EmailConfig,
@@ -32,6 +33,8 @@ use super::{
 
 /// How long the server may take to say goodbye, after it has accepted the message.
 const QUIT_WAIT: Duration = Duration::from_secs(1);
+/// The shortest name of a recipient that is hidden.
+const NAME_CHARS_MIN: usize = 4;
 /// What part of the longest response passes before refused recipients are tried again: 6 s of a minute.
 const AGAIN_AFTER: u32 = 10;
 
@@ -44,9 +47,10 @@ pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
         let why = "HTML email can only be sent when the connector is configured to allow HTML";
         return Err(RunFailure::returned(why, None, Retry::No));
     }
-    let recipients: Vec<Address> = params.recipients().map(|mailbox| mailbox.email.clone()).collect();
+    let mailboxes: Vec<Mailbox> = params.recipients().cloned().collect();
+    let recipients: Vec<Address> = mailboxes.iter().map(|mailbox| mailbox.email.clone()).collect();
     let composed = compose(&config, params, run.idempotency_key, run.now).map_err(unusable)?;
-    let hidden = hidden(&run, &config, &recipients);
+    let hidden = hidden(&run, &config, &mailboxes);
     let failed =
         |why: String, retry| RunFailure::returned("error sending email", Some(hidden.said(&why)), retry);
     // Those have the message: the server has taken it for them at an earlier attempt.
@@ -97,14 +101,17 @@ fn part(address: &Address) -> String {
     format!("recipient {}", hash_hex(address.to_string().as_bytes()))
 }
 
-/// Servers repeat addresses in their errors, and some what they could not authenticate.
-fn hidden(run: &RunContext<'_>, config: &EmailConfig, recipients: &[Address]) -> Hidden {
+/// Servers repeat recipients in their errors, and some what they could not authenticate.
+fn hidden(run: &RunContext<'_>, config: &EmailConfig, recipients: &[Mailbox]) -> Hidden {
     let secret = |name| run.secrets.get(name).map(ExposeSecret::expose_secret).unwrap_or_default();
     let plain = STANDARD.encode(format!("\0{}\0{}", secret("user"), secret("password")));
-    let addresses = recipients.iter().chain([&config.from.email]);
-    addresses.fold(Hidden::of(run.secrets).and(plain), |hidden, address| {
-        hidden.and_as(address.to_string(), "[address]")
-    })
+    let names = recipients.iter().filter_map(|mailbox| mailbox.name.clone());
+    // A shorter one is found in ordinary words.
+    let names = names.filter(|name| name.chars().count() >= NAME_CHARS_MIN);
+    let addresses = recipients.iter().chain([&config.from]).map(|mailbox| mailbox.email.to_string());
+    addresses
+        .chain(names)
+        .fold(Hidden::of(run.secrets).and(plain), |hidden, text| hidden.and_as(text, ADDRESS))
 }
 
 /// For whom the server took a message.

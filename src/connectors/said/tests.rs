@@ -157,3 +157,59 @@ fn a_secret_at_the_end_of_what_is_looked_at_is_found_whole() {
         assert!(said.ends_with('…') || said.ends_with(SECRET), "{at}");
     }
 }
+
+#[test]
+fn an_address_is_hidden_however_it_is_spelled() {
+    let hidden = hidden("hunter22").and_as("Ada.King@Example.com", ADDRESS);
+    let said = |text: &str| hidden.said(text);
+    for address in [
+        "Ada.King@Example.com",
+        "ada.king@example.com",
+        "ada.king+alerts@example.com",
+        "ADA.KING%40EXAMPLE.COM",
+        "ada%2Eking%2540example%2Ecom",
+        "ada.king&#64;example.com",
+        "ada.king&commat;example.com",
+        r"ada.king\u0040example.com",
+        r"ada.king\\u0040example.com",
+        "\"ada king\"@example.com",
+        "ada.king@xn--bcher-kva.example",
+        "adé@büchér.example",
+        "ada.king@[192.0.2.7]",
+        "ada@mail",
+    ] {
+        for (before, behind) in
+            [("<", "> unknown"), ("no mailbox ", ""), ("&lt;", "&gt;"), ("to:", ", later.")]
+        {
+            let found = said(&format!("{before}{address}{behind}"));
+            assert_eq!(found, format!("{before}[address]{behind}"), "{address}");
+        }
+    }
+    assert_eq!(said("unknown: ada@example.com."), "unknown: [address].");
+    for text in ["@channel is unknown", "wait @ 5", "100% @home", "user@", "a%4g"] {
+        assert_eq!(said(text), text);
+    }
+}
+
+#[test]
+fn an_address_at_the_end_of_what_is_looked_at_is_found_whole() {
+    for at in LOOKED_AT - 20..LOOKED_AT + 2 {
+        let text = format!("{} ada.king@example.com", "é".repeat(at / 2));
+        let said = hidden("hunter22").said_within(&text, usize::MAX);
+        assert!(!said.contains("ada"), "{at}: {}", &said[said.len() - 40..]);
+    }
+}
+
+#[test]
+fn a_text_with_thousands_of_addresses_is_looked_at_in_time() {
+    let begun = std::time::Instant::now();
+    for text in [
+        "a@".repeat(8_000),
+        "%40".repeat(5_000),
+        "a".repeat(8_000) + "@" + &"a".repeat(8_000),
+        "\\".repeat(16_000),
+    ] {
+        hidden("hunter22").said(&text);
+    }
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
