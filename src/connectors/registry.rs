@@ -6,8 +6,10 @@
 //! | `kept` | connectors in the database, and their secrets |
 //! | `ready` | whether a connector can run |
 //! | `running` | runs |
+//! | `late` | runs that begin late |
 
 mod kept;
+mod late;
 mod parts;
 mod ready;
 mod running;
@@ -16,13 +18,13 @@ mod tests;
 
 use std::{
     path::Path,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
 
 use collectors::Clock;
 use serde_json::{Map, Value};
 
-use self::parts::RegistryParts;
+use self::{late::LateRunLog, parts::RegistryParts};
 pub use self::{parts::PreconfiguredProblem, ready::ReadyConnector};
 use super::{
     catalogue::{TYPES, connector_type, other_types},
@@ -46,6 +48,7 @@ pub struct Registry {
     clock: Clock,
     /// The name of the daemon that this process is; none in commands.
     daemon: OnceLock<Arc<str>>,
+    late: Mutex<LateRunLog>,
 }
 
 /// A connector to make.
@@ -107,7 +110,8 @@ impl Registry {
 
     fn with_parts(parts: RegistryParts, clock: Clock) -> Self {
         let database = Arc::new(DetectThread::new(parts.secrets.database().to_owned()));
-        Self { parts: RwLock::new(Arc::new(parts)), database, clock, daemon: OnceLock::new() }
+        let (parts, daemon) = (RwLock::new(Arc::new(parts)), OnceLock::new());
+        Self { parts, database, clock, daemon, late: Mutex::default() }
     }
 
     /// The time.

@@ -20,7 +20,7 @@ use crate::sinks::{
 pub const FILE_NAME: &str = "detect.db";
 
 /// How long to wait for another process that is writing.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// The pause between two attempts that SQLite does not wait for.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
@@ -73,6 +73,11 @@ impl DetectDb {
             }),
             Err(reason) => Err(SinkError::Misplaced { path: disk::shown(&path), reason }),
         }
+    }
+
+    /// Waits for another process at most so long, from now on.
+    pub(super) fn wait_for_locks(&self, wait: Duration) -> Result<(), SinkError> {
+        self.connection.busy_timeout(wait).map_err(|error| of_database(&self.path, error))
     }
 
     /// Fails if the database cannot be written. Changes nothing.

@@ -3,18 +3,25 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
-use super::{DetectDb, OutboxAction};
+use super::{DetectDb, OutboxAction, open::BUSY};
 use crate::sinks::{SinkError, disk, sink_thread::SinkThread};
 
 /// Free bytes below which the database is not created: what it writes at once, many times over.
 pub const FREE_MIN: u64 = 16 << 20;
+/// How long work waits for a lock for which earlier work has waited in vain, while this work waited for that.
+const BUSY_STILL: Duration = Duration::from_millis(20);
 
 /// The database on a thread of its own, opened at its first use and again if the file was moved away.
 pub struct DetectThread {
     path: PathBuf,
     open: Arc<Mutex<Option<DetectDb>>>,
+    /// How long work waits for another process.
+    busy: Duration,
+    /// When work has last waited for that in vain.
+    locked_at: Arc<Mutex<Option<Instant>>>,
     /// What alerts do that are closed by work on it.
     actions: Mutex<Arc<[OutboxAction]>>,
     thread: SinkThread,
@@ -24,7 +31,8 @@ impl DetectThread {
     /// For the database at this path, which is created if it is missing. Opens nothing yet.
     pub fn new(path: PathBuf) -> Self {
         let actions = Mutex::new(Arc::from([]));
-        Self { path, open: Arc::default(), actions, thread: SinkThread::default() }
+        let locked_at = Arc::default();
+        Self { path, open: Arc::default(), busy: BUSY, locked_at, actions, thread: SinkThread::default() }
     }
 
     /// Takes these actions into use, from the next work on.
@@ -32,7 +40,8 @@ impl DetectThread {
         *self.actions.lock().unwrap_or_else(PoisonError::into_inner) = actions;
     }
 
-    /// Does this work on the thread, after earlier work.
+    /// Does this work on the thread, after earlier work. For a lock of another process it waits some seconds, and no longer
+    /// because others wait for it, too.
     pub async fn run<T, E>(
         &self,
         work: impl FnOnce(&mut DetectDb) -> Result<T, E> + Send + 'static,
@@ -44,6 +53,7 @@ impl DetectThread {
         #[cfg(test)]
         let _held = tests::hold_time();
         let (path, open) = (self.path.clone(), Arc::clone(&self.open));
+        let (busy, locked_at, asked) = (self.busy, Arc::clone(&self.locked_at), Instant::now());
         let actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let done = self.thread.run(move || {
             // Out of its place during the work: after a panic it is opened again.
@@ -53,7 +63,14 @@ impl DetectThread {
                 None => DetectDb::open(&path, FREE_MIN)?,
             };
             db.act(actions);
+            // What has waited behind other work through the same lock has waited for it: else each would add its own wait.
+            let mut locked_at = locked_at.lock().unwrap_or_else(PoisonError::into_inner);
+            db.wait_for_locks(if locked_at.is_some_and(|at| asked < at) { BUSY_STILL } else { busy })?;
+            let begun = Instant::now();
             let done = work(&mut db);
+            if done.is_err() && begun.elapsed() >= busy {
+                *locked_at = Some(Instant::now());
+            }
             *open.lock().unwrap_or_else(PoisonError::into_inner) = Some(db);
             done
         });
@@ -83,6 +100,25 @@ mod tests {
         std::fs::rename(&path, &away).unwrap();
         assert_eq!(thread.run(count).await.unwrap(), 1);
         assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn however_much_waits_for_a_lock_each_waits_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("detect.db");
+        let thread = DetectThread { busy: Duration::from_millis(300), ..DetectThread::new(path.clone()) };
+        thread.run(|db| db.ensure_writable()).await.unwrap();
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let begun = Instant::now();
+        let all = futures::future::join_all((0..40).map(|_| thread.run(|db| db.ensure_writable()))).await;
+        assert!(all.iter().all(|done| matches!(done, Err(SinkError::Busy { .. }))), "{all:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "not 40 times 300 ms: {:?}", begun.elapsed());
+        let begun = Instant::now();
+        thread.run(|db| db.ensure_writable()).await.unwrap_err();
+        assert!(begun.elapsed() >= Duration::from_millis(300), "what comes later waits itself");
+        other.execute_batch("ROLLBACK").unwrap();
+        thread.run(|db| db.ensure_writable()).await.unwrap();
     }
 
     #[tokio::test]

@@ -1,8 +1,10 @@
 //! Runs of connectors.
 
+use std::sync::PoisonError;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{Registry, system_type};
 use crate::{
@@ -85,13 +87,12 @@ impl Registry {
         _ = self.daemon.set(new_uid(self.clock.now()).into());
     }
 
-    /// Before anything is sent: should this process end then, the next daemon knows of the run.
+    /// Before anything is sent: should this process end then, the next daemon knows of the run. For a database that is locked
+    /// it waits some seconds; that a run is not recorded must not keep it from its work.
     async fn keep_begun(&self, record: RunRecord) {
-        let daemon = self.daemon.get().cloned();
-        let begun = self.database().run(move |db| db.begin_run(&record, daemon.as_deref())).await;
-        if let Err(error) = begun {
-            tracing::warn!(error = with_reasons(&error), "that a run of a connector begins is not recorded");
-        }
+        let (daemon, asked) = (self.daemon.get().cloned(), Instant::now());
+        let kept = self.database().run(move |db| db.begin_run(&record, daemon.as_deref())).await;
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).note(asked.elapsed(), kept);
     }
 
     /// Records the runs that earlier processes left in flight, if this is the daemon.
@@ -157,8 +158,7 @@ impl Attempt<'_> {
             .map_err(|error| refused(format!("error validating action params: {error}")))?;
         let progress = match self.idempotency_key {
             Some(key) => {
-                let run =
-                    KeyedRun { doer: doer(kind, &connector.config, &secrets), key: key.to_owned() };
+                let run = KeyedRun { doer: doer(kind, &connector.config, &secrets), key: key.to_owned() };
                 RunProgress::kept(self.registry.database(), run, self.registry.clock.clone())
             }
             None => RunProgress::forgotten(),

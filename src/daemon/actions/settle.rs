@@ -59,6 +59,8 @@ impl Unsettled {
         }
         let mut all = self.all.clone();
         let left = database.run(move |db| {
+            // A lock is waited for once, and not by each of them.
+            db.ensure_writable()?;
             all.retain(|one| one.settle(db, now).is_err());
             Ok::<_, SinkError>(Self { all })
         });
