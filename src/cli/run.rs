@@ -18,11 +18,10 @@ use super::{
 use crate::{
     config::{Config, ConfigError, find_file},
     daemon::{
-        actions,
-        alerts::AlertDelivery,
+        actions, alerts,
         assembly::Assembly,
         cases,
-        connector_runs::{ConnectorRunDelivery, record_left_runs},
+        connector_runs::{self, record_left_runs},
         control::{Orders, control},
         health::Health,
         notify,
@@ -158,14 +157,14 @@ pub async fn collect(
     let notes = tokio::spawn(notify::keep(registry.clone(), watch.clone()));
     let left = tokio::spawn(record_left_runs(assembly.connectors.clone(), watch));
     let health = Health::begin(&supervisor, mode.once, stop.clone());
-    let alerts = AlertDelivery::begin(&supervisor);
+    let alerts = alerts::begin(&supervisor);
     let actions = actions::begin(&supervisor);
     let cases = cases::begin(&supervisor);
-    let runs = ConnectorRunDelivery::begin(&supervisor);
+    let runs = connector_runs::begin(&supervisor);
     let mut outcome = supervisor.run(mode, orders, stop.clone()).await;
     if mode.once && !stop.is_requested() {
         let within = stopper.share(ALERTS_ONCE_MAX, CLOSING);
-        match timeout(within, alerts.end()).await {
+        match timeout(within, alerts.end(true)).await {
             Ok(failures) => outcome.failures.extend(failures),
             Err(_) => outcome.late = true,
         }
@@ -178,7 +177,7 @@ pub async fn collect(
             Err(_) => outcome.late = true,
         }
         // Actions run connectors.
-        match timeout(stopper.share(ALERTS_ONCE_MAX, CLOSING), runs.end()).await {
+        match timeout(stopper.share(ALERTS_ONCE_MAX, CLOSING), runs.end(true)).await {
             Ok(failures) => outcome.failures.extend(failures),
             Err(_) => outcome.late = true,
         }
@@ -186,7 +185,8 @@ pub async fn collect(
     } else {
         stopper.end_within(Duration::ZERO);
         let within = stopper.share(ALERTS_END_MAX, CLOSING);
-        let rows = async { tokio::join!(alerts.end(), actions.end(false), cases.end(false), runs.end()) };
+        let rows =
+            async { tokio::join!(alerts.end(true), actions.end(false), cases.end(false), runs.end(true)) };
         _ = timeout(within, rows).await;
     }
     _ = timeout(stopper.share(HEALTH_END_MAX, CLOSING), health.end()).await;

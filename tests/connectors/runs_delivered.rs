@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use ccfd::{
     config::{Config, Environment},
     connectors::TokenUsage,
-    daemon::{assembly::Assembly, connector_runs::ConnectorRunDelivery, supervisor::Supervisor},
+    daemon::{assembly::Assembly, connector_runs, supervisor::Supervisor},
     detect_db::{CallerKind, ConnectorRunOutcome, DetectDb, FILE_NAME, RunRecord, RunSent},
     pipeline::policy::Failure,
     tables::CONNECTOR_RUNS,
@@ -89,7 +89,7 @@ impl Bench {
         let store = state::Store::open(self.dir.path(), state::StoreOptions::default()).unwrap().store;
         let assembly = Assembly::new(config, environment);
         let supervisor = Supervisor::new(assembly.clone(), store.clone());
-        let failures = ConnectorRunDelivery::begin(&supervisor).end().await;
+        let failures = connector_runs::begin(&supervisor).end(true).await;
         drop(supervisor);
         assembly.close_sinks(None, Duration::from_secs(5)).await;
         store.close().await.unwrap();

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use ccfd::{
     config::{Config, Environment},
-    daemon::{alerts::AlertDelivery, assembly::Assembly, supervisor::Supervisor},
+    daemon::{alerts, assembly::Assembly, supervisor::Supervisor},
     detect::model::{Comparison, CorrelationKind, Rule},
     detect_db::{AlertArrival, AlertFilter, Disposition},
     pipeline::policy::Failure,
@@ -96,7 +96,7 @@ impl Bench {
         let store = state::Store::open(self.alerts.dir.path(), state::StoreOptions::default()).unwrap().store;
         let assembly = Assembly::new(config, environment);
         let supervisor = Supervisor::new(assembly.clone(), store.clone());
-        let failures = AlertDelivery::begin(&supervisor).end().await;
+        let failures = alerts::begin(&supervisor).end(true).await;
         drop(supervisor);
         assembly.close_sinks(None, std::time::Duration::from_secs(5)).await;
         store.close().await.unwrap();

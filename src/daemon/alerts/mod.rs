@@ -24,7 +24,9 @@ pub use self::{
     feed::AlertFeed,
     refused::{note_taken, refused_again},
 };
-use super::delivery::RowDelivery;
+use super::{background::BackgroundWork, delivery, supervisor::Supervisor};
 
-/// The routes of alerts of one process.
-pub type AlertDelivery = RowDelivery<AlertFeed>;
+/// Begins the routes of alerts of this process.
+pub fn begin(supervisor: &Supervisor) -> BackgroundWork {
+    delivery::begin::<AlertFeed>(supervisor)
+}

@@ -5,7 +5,9 @@ mod left;
 mod record;
 
 pub use self::{feed::ConnectorRunFeed, left::record_left_runs};
-use super::delivery::RowDelivery;
+use super::{background::BackgroundWork, delivery, supervisor::Supervisor};
 
-/// The routes of runs of one process.
-pub type ConnectorRunDelivery = RowDelivery<ConnectorRunFeed>;
+/// Begins the routes of runs of this process.
+pub fn begin(supervisor: &Supervisor) -> BackgroundWork {
+    delivery::begin::<ConnectorRunFeed>(supervisor)
+}

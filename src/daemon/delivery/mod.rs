@@ -3,36 +3,26 @@
 
 mod route;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    marker::PhantomData,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use collectors::Record;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use futures::future::join_all;
+use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use self::route::RowRoute;
-use super::{assembly::Assembly, supervisor::Supervisor};
+use super::{
+    assembly::Assembly,
+    background::{BackgroundWork, WorkEnd},
+    supervisor::Supervisor,
+};
 use crate::{
     config::{Config, SinkSettings},
     detect_db::{DeliveryCheckpoint, DeliveryPlace, DetectDb},
-    pipeline::{
-        names::route_name,
-        policy::Failure,
-        shutdown::{Shutdown, ShutdownSender, shutdown},
-    },
+    pipeline::policy::Failure,
     sinks::SinkError,
     tables::Table,
 };
-
-/// How long a batch in flight may delay a change of the configuration.
-const RELOAD_MAX: Duration = Duration::from_secs(5);
 
 /// Rows of the database that are delivered, in the form that one sink wants.
 pub trait RowFeed: Copy + Send + Sync + 'static {
@@ -98,96 +88,35 @@ pub trait RowFeed: Copy + Send + Sync + 'static {
     fn log_left(failure: &Failure);
 }
 
-/// The routes of one feed in one process.
-pub struct RowDelivery<F> {
-    ends: ShutdownSender,
-    task: JoinHandle<Vec<Failure>>,
-    feed: PhantomData<F>,
+/// Begins the routes of a feed. At the end they deliver what there is: end them when the routes of records have ended and the
+/// sinks are still open.
+pub fn begin<F: RowFeed>(supervisor: &Supervisor) -> BackgroundWork {
+    BackgroundWork::begin(F::ROUTES, supervisor, |assembly| WholeAssembly(assembly.clone()), deliver::<F>)
 }
 
-impl<F: RowFeed> RowDelivery<F> {
-    /// Starts with the routes of a supervisor that does not run yet; its reloads apply here too.
-    pub fn begin(supervisor: &Supervisor) -> Self {
-        let (ends, end) = shutdown();
-        let task = tokio::spawn(keep::<F>(supervisor.current.subscribe(), end));
-        Self { ends, task, feed: PhantomData }
-    }
+/// Any change of the configuration begins the routes again: their checkpoints are as they were.
+struct WholeAssembly(Arc<Assembly>);
 
-    /// Delivers what there is, and ends. Call it when the routes have ended and the sinks are still open. Returns what
-    /// kept rows from being delivered; limit its time.
-    pub async fn end(self) -> Vec<Failure> {
-        self.ends.request();
-        self.task.await.unwrap_or_else(|error| {
-            tracing::error!(%error, rows = F::ROUTES, "delivery of rows stopped by a bug in ccfd: please report this");
-            Vec::new()
-        })
+impl PartialEq for WholeAssembly {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
-/// A route that runs.
-struct RunningRowRoute {
-    stops: ShutdownSender,
-    /// Whether it delivers what there is before it ends.
-    drains: Arc<AtomicBool>,
-    task: JoinHandle<Option<Failure>>,
-}
-
-impl RunningRowRoute {
-    fn begin<F: RowFeed>(assembly: &Arc<Assembly>, sink: &str) -> Option<Self> {
-        let route = RowRoute::<F>::new(assembly, sink)?;
-        let (stops, stop) = shutdown();
-        let drains = Arc::new(AtomicBool::new(false));
+/// Runs the routes of one configuration. Returns what kept rows from being delivered.
+async fn deliver<F: RowFeed>(current: watch::Receiver<Arc<Assembly>>, end: WorkEnd) -> Vec<Failure> {
+    let assembly = current.borrow().clone();
+    let sinks = F::sinks(&assembly.config);
+    // Those of an earlier configuration.
+    for shown in assembly.registry.statuses() {
+        if shown.source == F::ROUTES && !sinks.contains(&shown.sink) {
+            assembly.registry.remove(&shown.route);
+        }
+    }
+    let routes = sinks.iter().filter_map(|sink| RowRoute::<F>::new(&assembly, sink));
+    let running = routes.map(|route| {
         let span = tracing::error_span!("route", route = route.name());
-        let task = tokio::spawn(route.run(stop, drains.clone()).instrument(span));
-        Some(Self { stops, drains, task })
-    }
-
-    fn stop(&self, drains: bool) {
-        self.drains.store(drains, Ordering::Relaxed);
-        self.stops.request();
-    }
-
-    async fn ended(self) -> Option<Failure> {
-        self.task.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "route of rows ended by a bug in ccfd: please report this");
-            None
-        })
-    }
-}
-
-/// Keeps the routes of the current configuration running. A change starts them again: their checkpoints are as they were.
-async fn keep<F: RowFeed>(mut current: watch::Receiver<Arc<Assembly>>, mut end: Shutdown) -> Vec<Failure> {
-    loop {
-        let assembly = current.borrow_and_update().clone();
-        let wanted = F::sinks(&assembly.config).iter();
-        let running: BTreeMap<String, RunningRowRoute> = wanted
-            .filter_map(|sink| Some((sink.clone(), RunningRowRoute::begin::<F>(&assembly, sink)?)))
-            .collect();
-        let ends = tokio::select! {
-            () = end.requested() => true,
-            changed = current.changed() => {
-                if changed.is_err() {
-                    // The routes have ended, and may have left rows.
-                    end.requested().await;
-                }
-                changed.is_err()
-            }
-        };
-        running.values().for_each(|route| route.stop(ends));
-        if ends {
-            let mut failures = Vec::new();
-            for route in running.into_values() {
-                failures.extend(route.ended().await);
-            }
-            return failures;
-        }
-        for (sink, mut route) in running {
-            if timeout(RELOAD_MAX, &mut route.task).await.is_err() {
-                route.task.abort();
-            }
-            if !F::sinks(&current.borrow().config).contains(&sink) {
-                assembly.registry.remove(&route_name(F::ROUTES, &sink));
-            }
-        }
-    }
+        route.run(end.stop.clone(), end.drains.clone()).instrument(span)
+    });
+    join_all(running).await.into_iter().flatten().collect()
 }
