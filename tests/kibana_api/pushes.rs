@@ -47,8 +47,9 @@ fn pushes_of_a_new_case_at_the_same_time_by_several_processes_make_one_incident(
     thread::scope(|scope| {
         let pushes: Vec<_> = (0..6).map(|_| scope.spawn(|| push(&api, &id, "sn"))).collect();
         let_it_work(&api, &id);
-        assert_eq!(instance.server.requests().len(), 1, "the others wait for the first");
+        let requests = instance.server.requests().len();
         instance.server.release();
+        assert_eq!(requests, 1, "the others wait for the first");
         for push in pushes {
             let (status, case) = push.join().unwrap();
             assert_eq!((status, title(&case)), (200, &json!("INC0000001")), "{case}");

@@ -122,9 +122,11 @@ mod tests {
             sleep(Duration::from_secs(3)).await;
             first.end().await;
         };
-        let (second, ()) = tokio::join!(scene.take(), end);
-        second.unwrap();
-        assert_eq!(begun.elapsed().as_secs(), 3);
+        let second = async {
+            scene.take().await.unwrap();
+            begun.elapsed().as_secs()
+        };
+        assert_eq!(tokio::join!(second, end).0, 3);
     }
 
     #[tokio::test(start_paused = true)]
