@@ -43,16 +43,19 @@ pub struct CaseToPush<'a> {
     pub creates: bool,
 }
 
-/// Sends a case, creates it there or changes it, and returns it with what it is called there. Another push of the case with this
-/// connector is waited for: what it creates is changed then.
+/// Sends a case, creates it there or changes it, and returns it with what it is called there. Another push of the case to the
+/// same receiver is waited for: what it creates is changed then.
 pub async fn push_case(
     connectors: &Registry,
     push: CaseToPush<'_>,
     caller: Caller,
 ) -> Result<Case, CasePushError> {
     let connector = connectors.get(push.space, push.connector).await?;
+    // Two connectors may lead to one receiver, which has one incident of the case. A run without secrets asks nobody.
+    let run = connectors.keyed_run(push.space, push.connector, &CasePush::incident_key(push.case)).await;
+    let receiver = run.map_or_else(|_| connector.id.to_string(), |run| run.doer);
     let (database, clock) = (connectors.database(), connectors.clock().clone());
-    let claim = PushClaim::take(database, clock, push.space, push.case, connector.id.as_str()).await?;
+    let claim = PushClaim::take(database, clock, push.space, push.case, &receiver).await?;
     let pushed = tokio::select! {
         pushed = send_or_create(connectors, push, caller) => pushed,
         error = claim.lost() => Err(error.into()),

@@ -25,6 +25,11 @@ pub fn api(instance: &str, receiver: &str) -> Api {
         name = "Incidents"
         config = {{ apiUrl = "{instance}/" }}
         secrets = {{ username = {{ env = "SN_USER" }}, password = {{ env = "SN_PASSWORD" }} }}
+        [connector.again]
+        type = ".servicenow"
+        name = "The same instance"
+        config = {{ apiUrl = "{instance}/" }}
+        secrets = {{ username = {{ env = "SN_USER" }}, password = {{ env = "SN_PASSWORD" }} }}
         [connector.hook]
         type = ".webhook"
         config = {{ url = "{receiver}/case", hasAuth = false }}

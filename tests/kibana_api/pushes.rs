@@ -64,6 +64,29 @@ fn pushes_of_a_new_case_at_the_same_time_by_several_processes_make_one_incident(
 }
 
 #[test]
+fn two_connectors_to_one_instance_make_one_incident_of_a_case() {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    let id = case(&api);
+    instance.server.hold();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| push(&api, &id, "sn"));
+        wait_until("a first request", || !instance.server.requests().is_empty());
+        let second = scope.spawn(|| push(&api, &id, "again"));
+        let_it_work(&api, &id);
+        let requests = instance.server.requests().len();
+        instance.server.release();
+        assert_eq!(requests, 1, "the second waits for the first");
+        for push in [first, second] {
+            let (status, case) = push.join().unwrap();
+            assert_eq!((status, title(&case)), (200, &json!("INC0000001")), "{case}");
+        }
+    });
+    let incidents = instance.incidents();
+    assert_eq!((incidents.len(), &incidents[0]["work_notes"]), (1, &json!(["first"])));
+}
+
+#[test]
 fn a_push_that_was_killed_holds_up_the_next_one_until_its_claim_expires() {
     let instance = Instance::start();
     let api = api(instance.server.url(), NOBODY);

@@ -1,4 +1,4 @@
-//! One push at a time sends a case with a connector, in whichever process: it claims the two, and renews the claim while it
+//! One push at a time sends a case to a receiver, in whichever process: it claims the two, and renews the claim while it
 //! sends. The claim of a process that was killed expires.
 
 use rusqlite::{OptionalExtension as _, params};
@@ -13,21 +13,21 @@ use crate::{
 pub const PUSH_CLAIM_SECONDS: i64 = 30;
 
 impl CaseStore<'_> {
-    /// Claims a case and a connector for one push; `None` while another push has them.
-    pub fn claim_push(&mut self, id: &str, connector: &str, now: i64) -> Result<Option<String>, CaseError> {
+    /// Claims a case and a receiver for one push; `None` while another push has them.
+    pub fn claim_push(&mut self, id: &str, receiver: &str, now: i64) -> Result<Option<String>, CaseError> {
         // Looked at without a lock: who waits asks often.
-        if self.look(|turn| turn.is_claimed(turn.case(id)?.0, connector, now))? {
+        if self.look(|turn| turn.is_claimed(turn.case(id)?.0, receiver, now))? {
             return Ok(None);
         }
         self.turn(|turn| {
             let (row, _) = turn.case(id)?;
-            if turn.is_claimed(row, connector, now)? {
+            if turn.is_claimed(row, receiver, now)? {
                 return Ok(None);
             }
             let claim = new_uid(now);
             let sql = "INSERT OR REPLACE INTO case_pushing VALUES (?1, ?2, ?3, ?4)";
             let until = now + PUSH_CLAIM_SECONDS;
-            turn.begun.prepare_cached(sql)?.execute(params![row, connector, claim, until])?;
+            turn.begun.prepare_cached(sql)?.execute(params![row, receiver, claim, until])?;
             Ok(Some(claim))
         })
     }
@@ -51,10 +51,10 @@ impl CaseStore<'_> {
 }
 
 impl CaseTurn<'_> {
-    fn is_claimed(&self, row: i64, connector: &str, now: i64) -> Result<bool, CaseFault> {
-        let sql = "SELECT until FROM case_pushing WHERE case_id = ?1 AND connector = ?2";
+    fn is_claimed(&self, row: i64, receiver: &str, now: i64) -> Result<bool, CaseFault> {
+        let sql = "SELECT until FROM case_pushing WHERE case_id = ?1 AND receiver = ?2";
         let mut query = self.begun.prepare_cached(sql)?;
-        let until: Option<i64> = query.query_row(params![row, connector], |row| row.get(0)).optional()?;
+        let until: Option<i64> = query.query_row(params![row, receiver], |row| row.get(0)).optional()?;
         // One that holds for longer than any can was made before the clock was set back.
         Ok(until.is_some_and(|until| until > now && until <= now + PUSH_CLAIM_SECONDS))
     }

@@ -64,8 +64,8 @@ CREATE TABLE case_pushed (
     PRIMARY KEY (case_id, connector)
 ) WITHOUT ROWID;
 CREATE TABLE case_pushing (
-    case_id INTEGER NOT NULL, connector TEXT NOT NULL, claim TEXT NOT NULL, until INTEGER NOT NULL,
-    PRIMARY KEY (case_id, connector)
+    case_id INTEGER NOT NULL, receiver TEXT NOT NULL, claim TEXT NOT NULL, until INTEGER NOT NULL,
+    PRIMARY KEY (case_id, receiver)
 ) WITHOUT ROWID;
 CREATE TRIGGER case_pushed_removed AFTER DELETE ON cases BEGIN
     DELETE FROM case_pushed WHERE case_id = old.id;

@@ -1,4 +1,4 @@
-//! One push at a time sends a case with a connector: two at once would both find no incident, and each make one.
+//! One push at a time sends a case to a receiver: two at once would both find no incident, and each make one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// The time after which a claim is renewed. A few of these may fail.
 const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The right to send a case with a connector.
+/// The right to send a case to a receiver.
 pub(super) struct PushClaim {
     database: Arc<DetectThread>,
     clock: Clock,
@@ -27,23 +27,23 @@ pub(super) struct PushClaim {
 }
 
 impl PushClaim {
-    /// Waits until no other push sends the case with this connector.
+    /// Waits until no other push sends the case to this receiver.
     pub(super) async fn take(
         database: Arc<DetectThread>,
         clock: Clock,
         space: &str,
         case: &str,
-        connector: &str,
+        receiver: &str,
     ) -> Result<Self, CaseError> {
         let begun = Instant::now();
         loop {
-            let (of, case, by, now) = (space.to_owned(), case.to_owned(), connector.to_owned(), clock.now());
-            let claimed = database.run(move |db| db.cases(&of).claim_push(&case, &by, now));
+            let (of, case, to, now) = (space.to_owned(), case.to_owned(), receiver.to_owned(), clock.now());
+            let claimed = database.run(move |db| db.cases(&of).claim_push(&case, &to, now));
             if let Some(claim) = claimed.await? {
                 return Ok(Self { database, clock, space: space.to_owned(), claim });
             }
             if begun.elapsed() >= WAIT_MAX {
-                let text = "the case is being sent with this connector; try again in a minute";
+                let text = "the case is being sent there already; try again in a minute";
                 return Err(CaseError::Conflict(text.to_owned()));
             }
             sleep(LOOK_INTERVAL).await;
@@ -74,7 +74,7 @@ impl PushClaim {
         let Self { database, space, claim, .. } = self;
         if let Err(error) = database.run(move |db| db.cases(&space).end_push(&claim)).await {
             let error = with_reasons(&error);
-            tracing::warn!(error, "a case can be sent with the same connector only in half a minute");
+            tracing::warn!(error, "a case can be sent to the same receiver only in half a minute");
         }
     }
 }

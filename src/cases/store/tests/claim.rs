@@ -1,17 +1,17 @@
-//! Who sends a case with a connector.
+//! Who sends a case to a receiver.
 
 use super::{Cases, NOW, is_unknown};
 use crate::cases::PUSH_CLAIM_SECONDS;
 
 #[test]
-fn one_push_at_a_time_has_a_case_and_a_connector() {
+fn one_push_at_a_time_has_a_case_and_a_receiver() {
     let mut cases = Cases::new();
     let (id, other) = (cases.create("one").id, cases.create("two").id);
     let (mut store, _) = cases.store();
     let claim = store.claim_push(&id, "sn", NOW).unwrap().unwrap();
     assert_eq!(store.claim_push(&id, "sn", NOW).unwrap(), None);
-    for (case, connector) in [(&other, "sn"), (&id, "sn2")] {
-        assert!(store.claim_push(case, connector, NOW).unwrap().is_some(), "{connector}");
+    for (case, receiver) in [(&other, "sn"), (&id, "sn2")] {
+        assert!(store.claim_push(case, receiver, NOW).unwrap().is_some(), "{receiver}");
     }
     store.end_push(&claim).unwrap();
     assert!(store.claim_push(&id, "sn", NOW).unwrap().is_some());
