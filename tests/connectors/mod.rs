@@ -8,6 +8,7 @@ mod kept_parts;
 mod pagerduty;
 mod runs_delivered;
 pub mod servicenow;
+mod servicenow_attempts;
 mod slack;
 mod smtp;
 mod webhook;
