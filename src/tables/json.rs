@@ -7,12 +7,16 @@ use serde::{
     de::{self, Visitor},
 };
 
-use super::json_scanner::JsonScanner;
+use super::{
+    json_scanner::{JsonScanner, mark},
+    unescape::unescape,
+};
 
 /// The bytes between the quotes of a JSON string, if it has no escapes.
 pub(super) fn unescaped(json: &[u8]) -> Option<&[u8]> {
     let inner = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    memchr::memchr(b'\\', inner).is_none().then_some(inner)
+    // There is no quote in it, so a mark is a backslash.
+    mark(inner).is_none().then_some(inner)
 }
 
 /// Whether this is a JSON string that Unicode can express.
@@ -25,7 +29,7 @@ pub(super) fn is_text(json: &[u8]) -> bool {
 pub fn text(json: &[u8]) -> Option<Cow<'_, str>> {
     match unescaped(json) {
         Some(inner) => std::str::from_utf8(inner).ok().map(Cow::Borrowed),
-        None => serde_json::from_slice::<String>(json).ok().map(Cow::Owned),
+        None => unescape(json).map(Cow::Owned),
     }
 }
 

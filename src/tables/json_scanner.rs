@@ -23,6 +23,12 @@ impl<'a> JsonScanner<'a> {
     /// soon as `each` returns `None`. A name that cannot be decoded is passed as written, with its quotes.
     #[inline]
     pub fn members(&mut self, mut each: impl FnMut(&mut Self, Cow<'a, [u8]>) -> Option<()>) -> Option<()> {
+        self.named_members(|steps, name| each(steps, decoded(name)))
+    }
+
+    /// The same with each name as written, without its quotes; one with escapes with them: see [`decoded`].
+    #[inline]
+    pub fn named_members(&mut self, mut each: impl FnMut(&mut Self, &'a [u8]) -> Option<()>) -> Option<()> {
         self.next_is(b'{').then_some(())?;
         if self.next_is(b'}') {
             return Some(());
@@ -113,35 +119,26 @@ impl<'a> JsonScanner<'a> {
         self.since(start).filter(|value| !value.is_empty())
     }
 
-    /// Steps over a key. Its decoded name; that of one that cannot be decoded is the key itself.
+    /// Steps over a key: what is between its quotes, or if that has escapes the key itself.
     #[inline]
-    fn name(&mut self) -> Option<Cow<'a, [u8]>> {
+    fn name(&mut self) -> Option<&'a [u8]> {
         self.comes(b'"').then_some(())?;
         let start = self.at;
         let inner = self.json.get(start + 1..)?;
         let end = mark(inner)?;
         if inner.get(end) == Some(&b'"') {
             self.at = start + end + 2;
-            return inner.get(..end).map(Cow::Borrowed);
+            return inner.get(..end);
         }
         self.string()?;
-        let key = self.since(start)?;
-        Some(text(key).map_or(Cow::Borrowed(key), |text| Cow::Owned(text.into_owned().into_bytes())))
+        self.since(start)
     }
 
-    /// Skips a string, up to the next quote without a backslash before it.
+    /// Skips a string.
     #[inline]
     fn string(&mut self) -> Option<()> {
-        self.at += 1;
-        loop {
-            let rest = self.json.get(self.at..)?;
-            let found = mark(rest)?;
-            self.at += found + 1;
-            if rest.get(found) == Some(&b'"') {
-                return Some(());
-            }
-            self.at += 1;
-        }
+        self.at = string_end(self.json, self.at)?;
+        Some(())
     }
 
     /// Steps over white space, and then to the white space that follows, outside of strings: a part of compact JSON.
@@ -161,35 +158,69 @@ impl<'a> JsonScanner<'a> {
 
     /// Steps over an object or an array: to behind the bracket that closes it.
     fn nested(&mut self) -> Option<()> {
-        let mut depth = 0_usize;
+        let (mut at, mut depth) = (self.at, 0_usize);
         loop {
-            match self.peek()? {
+            match self.json.get(at)? {
                 b'"' => {
-                    self.string()?;
+                    at = string_end(self.json, at)?;
                     continue;
                 }
                 b'{' | b'[' => depth += 1,
+                b'}' | b']' if depth <= 1 => break,
                 b'}' | b']' => depth -= 1,
                 _ => {}
             }
-            self.at += 1;
-            if depth == 0 {
-                return Some(());
-            }
+            at += 1;
         }
+        self.at = at + 1;
+        Some(())
     }
 }
 
-/// Groups of eight bytes that are looked at one by one before the rest is searched by `memchr`: most strings are shorter than
-/// what its beginning costs.
-const SHORT: usize = 6;
+/// The place behind the string that begins at this quote: behind the next quote without a backslash before it.
+#[inline]
+fn string_end(json: &[u8], quote: usize) -> Option<usize> {
+    let mut at = quote + 1;
+    loop {
+        let rest = json.get(at..)?;
+        let found = mark(rest)?;
+        at += found + 1;
+        if rest.get(found) == Some(&b'"') {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
+
+/// Whether a key as the scanner passes it on has this name.
+#[inline]
+pub(super) fn is_named(key: &[u8], name: &[u8]) -> bool {
+    match key.first() {
+        Some(b'"') => decoded(key).as_ref() == name,
+        Some(_) | None => key == name,
+    }
+}
+
+/// The name that a key as the scanner passes it on stands for; of one that cannot be decoded the key itself.
+#[inline]
+pub fn decoded(key: &[u8]) -> Cow<'_, [u8]> {
+    match key.first() {
+        Some(b'"') => text(key).map_or(Cow::Borrowed(key), |text| Cow::Owned(text.into_owned().into_bytes())),
+        Some(_) | None => Cow::Borrowed(key),
+    }
+}
+
+/// Bytes that are looked at eight by eight before the rest is searched by `memchr`: most strings are shorter than what its
+/// beginning costs.
+const SHORT: usize = 48;
 
 /// The place of the first quote or backslash.
 #[inline]
-fn mark(text: &[u8]) -> Option<usize> {
+pub(super) fn mark(text: &[u8]) -> Option<usize> {
     let mut at = 0;
-    for eight in text.chunks_exact(8).take(SHORT) {
-        let word = u64::from_le_bytes(eight.try_into().ok()?);
+    while at < SHORT {
+        let Some(eight) = text[at..].first_chunk() else { break };
+        let word = u64::from_le_bytes(*eight);
         let found = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES);
         if found != 0 {
             return Some(at + found.trailing_zeros() as usize / 8);

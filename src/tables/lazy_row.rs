@@ -9,8 +9,8 @@ use super::{
     ColumnValue, Origin, Table,
     json::text,
     json_scanner::JsonScanner,
-    members::Members,
-    row::{opened, value},
+    outline::{MemberPlace, Outline},
+    row::value,
 };
 
 /// A row whose values are found when they are asked for, by the same rules as [`map`](super::row::map).
@@ -18,18 +18,23 @@ pub struct LazyRow<'a> {
     table: &'a Table,
     connector: &'a str,
     record: &'a [u8],
-    /// The field whose members have columns of their own.
-    opened: Option<&'a str>,
-    members: OnceCell<(Members<'a>, Option<Cow<'a, str>>)>,
+    /// Its members, and which of them has the name that is its type.
+    members: OnceCell<(Outline<'a>, Option<MemberPlace>)>,
+    /// Where each column is in it, once that was asked.
+    places: Vec<Cell<Option<ColumnPlace>>>,
     /// The memory of those of an earlier record.
-    spare: Cell<Members<'a>>,
+    spare: Cell<Outline<'a>>,
 }
+
+/// Where a column is in a record, if it is there.
+#[derive(Clone, Copy)]
+struct ColumnPlace(Option<MemberPlace>);
 
 impl<'a> LazyRow<'a> {
     /// The row of a record; nothing is read yet.
     pub fn of(table: &'a Table, connector: &'a str, record: &'a [u8]) -> Self {
-        let opened = opened([table.columns.as_slice()]);
-        Self { table, connector, record, opened, members: OnceCell::new(), spare: Cell::default() }
+        let places = vec![Cell::new(None); table.columns.len()];
+        Self { table, connector, record, members: OnceCell::new(), places, spare: Cell::default() }
     }
 
     /// Turns it into the row of another record.
@@ -37,17 +42,18 @@ impl<'a> LazyRow<'a> {
         self.record = record;
         if let Some((members, _)) = self.members.take() {
             self.spare.set(members);
+            self.places.fill(Cell::new(None));
         }
     }
 
     /// The value of the column at this place. One that does not fit is null, as in a row.
-    pub fn value(&self, column: usize) -> ColumnValue<'a> {
-        let Some(column) = self.table.columns.get(column) else { return ColumnValue::Null };
+    pub fn value(&self, place: usize) -> ColumnValue<'a> {
+        let Some(column) = self.table.columns.get(place) else { return ColumnValue::Null };
         match &column.from {
             Origin::Connector => ColumnValue::Text(Cow::Borrowed(self.connector)),
             Origin::Constant(text) => ColumnValue::Text(Cow::Borrowed(text)),
-            from @ (Origin::Field(_) | Origin::Inner(..) | Origin::Details | Origin::Time(_)) => {
-                let json = self.member(from);
+            Origin::Field(_) | Origin::Inner(..) | Origin::Details | Origin::Time(_) => {
+                let json = self.json(place);
                 json.and_then(|json| value(column.kind, json)).unwrap_or(ColumnValue::Null)
             }
         }
@@ -55,23 +61,44 @@ impl<'a> LazyRow<'a> {
 
     /// The JSON text of the column at this place as received; `None` for `null` and what is not in the record.
     pub fn json(&self, column: usize) -> Option<&'a [u8]> {
-        self.member(&self.table.columns.get(column)?.from)
+        self.place(column).map(|(members, place)| members.value(place))
     }
 
-    fn member(&self, from: &Origin) -> Option<&'a [u8]> {
+    /// Goes from a column into its members by these names, as far as that is one object in another: the JSON text there, and
+    /// the names that are left, inside of an array or very deep. `None` if the record has no such member.
+    pub fn inside<'n>(&self, column: usize, names: &'n [String]) -> Option<(&'a [u8], &'n [String])> {
+        let (members, mut place) = self.place(column)?;
+        let mut left = names;
+        while let Some((name, rest)) = left.split_first().filter(|_| members.is_open(place)) {
+            (place, left) = (members.find_in(place, name.as_bytes())?, rest);
+        }
+        Some((members.value(place), left))
+    }
+
+    fn place(&self, column: usize) -> Option<(&Outline<'a>, MemberPlace)> {
         let (members, details) = self.members.get_or_init(|| {
             let mut members = self.spare.take();
-            members.read(self.record, self.opened);
-            let details = members.get(b"type").and_then(text);
+            members.read(self.record);
+            let kind = members.find(b"type").and_then(|place| text(members.value(place)));
+            let details = kind.and_then(|kind| members.find(kind.as_bytes()));
             (members, details)
         });
-        let found = match from {
-            Origin::Field(name) | Origin::Time(name) => members.get(name.as_bytes()),
-            Origin::Inner(_, member) => members.get_inner(member.as_bytes()),
-            Origin::Details => details.as_deref().and_then(|key| members.get(key.as_bytes())),
+        let known = self.places.get(column)?;
+        if let Some(ColumnPlace(place)) = known.get() {
+            return place.map(|place| (members, place));
+        }
+        let found = match &self.table.columns.get(column)?.from {
+            Origin::Field(name) | Origin::Time(name) => members.find(name.as_bytes()),
+            Origin::Inner(field, member) => {
+                let field = members.find(field.as_bytes());
+                field.and_then(|field| members.find_in(field, member.as_bytes()))
+            }
+            Origin::Details => *details,
             Origin::Connector | Origin::Constant(_) => None,
         };
-        found.filter(|json| *json != b"null")
+        let found = found.filter(|place| members.value(*place) != b"null");
+        known.set(Some(ColumnPlace(found)));
+        found.map(|place| (members, place))
     }
 }
 

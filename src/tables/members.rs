@@ -8,8 +8,7 @@ use super::json_scanner::JsonScanner;
 type FoundMembers<'a> = Vec<(Cow<'a, [u8]>, &'a [u8])>;
 
 /// The members of an object, and those of one object inside it.
-#[derive(Default)]
-pub struct Members<'a> {
+pub(super) struct Members<'a> {
     own: FoundMembers<'a>,
     opened: FoundMembers<'a>,
 }
@@ -19,16 +18,9 @@ impl<'a> Members<'a> {
     /// but an object has none; after a syntax error, the members before it count.
     pub(super) fn of(json: &'a [u8], open: Option<&str>) -> Self {
         let mut members = Self { own: Vec::with_capacity(24), opened: Vec::with_capacity(8) };
-        members.read(json, open);
-        members
-    }
-
-    /// The same in the place of what was found before.
-    pub fn read(&mut self, json: &'a [u8], open: Option<&str>) {
-        self.own.clear();
-        self.opened.clear();
         // A syntax error is not an error here: mapping cannot fail, and a missing value becomes null.
-        let _ = self.collect(&mut JsonScanner::of(json), open);
+        let _ = members.collect(&mut JsonScanner::of(json), open);
+        members
     }
 
     fn collect(&mut self, steps: &mut JsonScanner<'a>, open: Option<&str>) -> Option<()> {
@@ -53,7 +45,7 @@ impl<'a> Members<'a> {
     }
 
     /// The value under `key` as JSON text; of repeated keys the last one.
-    pub fn get(&self, key: &[u8]) -> Option<&'a [u8]> {
+    pub(super) fn get(&self, key: &[u8]) -> Option<&'a [u8]> {
         last(&self.own, key)
     }
 

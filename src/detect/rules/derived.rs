@@ -6,7 +6,7 @@ use super::{
     field::{ColumnPath, FieldSource},
     value::RowValue,
 };
-use crate::tables::{JsonScanner, lossy_text, top_level};
+use crate::tables::{JsonScanner, decoded, lossy_text, top_level};
 
 /// A derived field.
 pub(super) struct DerivedField {
@@ -169,15 +169,16 @@ pub(super) fn roles<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
 /// Where a text is.
 #[derive(Default)]
 struct FoundText<'k> {
-    /// The nearest key.
-    key: Cow<'k, [u8]>,
+    /// The nearest key, as the scanner passes it on.
+    key: &'k [u8],
     /// Whether a key on the way names a role.
     in_role: bool,
 }
 
 impl FoundText<'_> {
     fn is_id(&self) -> bool {
-        self.key.as_ref() == b"id" || self.key.ends_with(b"_id")
+        let key = decoded(self.key);
+        key.as_ref() == b"id" || key.ends_with(b"_id")
     }
 }
 
@@ -190,9 +191,10 @@ fn walk<'a>(
     each: EachText<'_, 'a>,
 ) -> Option<()> {
     if steps.comes(b'{') && depth > 0 {
-        return steps.members(|steps, key| {
-            let names_role = matches!(key.as_ref(), b"role" | b"roles" | b"role_name" | b"role_id");
-            let place = FoundText { key, in_role: place.in_role || names_role };
+        return steps.named_members(|steps, key| {
+            let in_role = place.in_role
+                || matches!(decoded(key).as_ref(), b"role" | b"roles" | b"role_name" | b"role_id");
+            let place = FoundText { key, in_role };
             walk(steps, depth - 1, &place, each)
         });
     }

@@ -11,7 +11,7 @@ use super::{
     field::{ColumnPath, FieldId, FieldSource, Fields},
     value::RowValue,
 };
-use crate::tables::{ColumnKind, LazyRow, Members, Table};
+use crate::tables::{ColumnKind, LazyRow, Table};
 
 /// Values of one field that are kept for the next rule. Beyond it they are found again, so that a long array costs time but
 /// no memory.
@@ -25,11 +25,6 @@ pub(super) struct JudgedRow<'a> {
     found: Vec<OnceCell<FoundValues<'a>>>,
     /// The fields that were asked for.
     asked: RefCell<Vec<FieldId>>,
-    /// The members of the columns that are objects, of those whose members were asked for.
-    inner: Vec<OnceCell<Members<'a>>>,
-    /// Columns whose members were asked for, and the memory of those of earlier records.
-    inner_asked: RefCell<Vec<usize>>,
-    spare: RefCell<Vec<Members<'a>>>,
     /// Values of which an expression looked at a part, by field: how many, and the bytes of the rest.
     cut: RefCell<BTreeMap<FieldId, (u64, u64)>>,
 }
@@ -66,18 +61,14 @@ impl<'a> FoundValues<'a> {
 impl<'a> JudgedRow<'a> {
     /// The row of a record of this table.
     pub fn of(fields: &'a Fields, table: &'a Table, connector: &'a str, record: &'a [u8]) -> Self {
-        let (mut found, mut inner) = (Vec::new(), Vec::new());
+        let mut found = Vec::new();
         found.resize_with(fields.list.len(), OnceCell::new);
-        inner.resize_with(table.columns.len(), OnceCell::new);
         Self {
             fields,
             table,
             row: LazyRow::of(table, connector, record),
             found,
             asked: RefCell::default(),
-            inner,
-            inner_asked: RefCell::default(),
-            spare: RefCell::default(),
             cut: RefCell::default(),
         }
     }
@@ -87,9 +78,6 @@ impl<'a> JudgedRow<'a> {
         self.row.turn_to(record);
         for field in self.asked.get_mut().drain(..) {
             self.found[field.0].take();
-        }
-        for column in self.inner_asked.get_mut().drain(..) {
-            self.spare.get_mut().extend(self.inner[column].take());
         }
         self.cut.get_mut().clear();
     }
@@ -177,25 +165,8 @@ impl<'a> JudgedRow<'a> {
             let text = || text().filter(|_| column.kind == ColumnKind::String).and_then(RowValue::of_json);
             return value.or_else(text).is_some_and(visit);
         }
-        let Some(json) = self.row.json(path.column) else { return false };
-        match path.names.split_first() {
-            Some((name, rest)) if json.first() == Some(&b'{') => {
-                let member = self.members(path.column, json).and_then(|members| members.get(name.as_bytes()));
-                member.is_some_and(|json| at_path(json, rest, visit))
-            }
-            Some(_) | None => at_path(json, &path.names, visit),
-        }
-    }
-
-    /// The members of a column that is this object: several fields are looked for in it.
-    fn members(&self, column: usize, json: &'a [u8]) -> Option<&Members<'a>> {
-        let members = self.inner.get(column)?.get_or_init(|| {
-            self.inner_asked.borrow_mut().push(column);
-            let mut members = self.spare.borrow_mut().pop().unwrap_or_default();
-            members.read(json, None);
-            members
-        });
-        Some(members)
+        let inside = self.row.inside(path.column, &path.names);
+        inside.is_some_and(|(json, names)| at_path(json, names, visit))
     }
 }
 
