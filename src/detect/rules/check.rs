@@ -33,6 +33,7 @@ impl SelectionItem {
             exact,
             exact_max: _,
             search,
+            contained: _,
             expressions,
             numbers,
             comparisons,

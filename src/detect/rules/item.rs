@@ -1,13 +1,14 @@
 //! One entry of a selection, compiled: a field, and what its values must be.
 
 use super::{
+    contained::ContainedTexts,
     error::excerpt,
     expressions::{ExaminedPart, ExpressionBudget, ExpressionForm, Expressions},
     field::{FieldId, Fields},
     matcher::{FieldReference, MatchPlace, Matcher, compares},
     modifier::{Modifier, ModifierChain, ValueMeaning},
     network::Network,
-    pattern::Pattern,
+    pattern::{Pattern, PatternPart},
     placeholder::{Placeholders, expand},
     section::scalar,
     step::patterns,
@@ -63,6 +64,8 @@ struct Build {
     matcher: Matcher,
     /// Patterns with wildcards, as expressions.
     searches: Vec<String>,
+    /// Of those that only ask for a text somewhere, the text.
+    contained: Vec<String>,
     expressions: Vec<String>,
     values: usize,
 }
@@ -70,7 +73,7 @@ struct Build {
 impl Build {
     fn new(chain: &ModifierChain) -> Self {
         let matcher = Matcher { cased: chain.cased, ..Matcher::default() };
-        Self { matcher, searches: Vec::new(), expressions: Vec::new(), values: 0 }
+        Self { matcher, searches: Vec::new(), contained: Vec::new(), expressions: Vec::new(), values: 0 }
     }
 
     fn value(
@@ -168,7 +171,12 @@ impl Build {
                 self.matcher.exact_max = self.matcher.exact_max.max(text.len());
                 self.matcher.exact.insert(text);
             }
-            None => self.searches.push(pattern.expression()),
+            None => {
+                if let [PatternPart::Any, PatternPart::Literal(text), PatternPart::Any] = &pattern.parts[..] {
+                    self.contained.push(text.clone());
+                }
+                self.searches.push(pattern.expression());
+            }
         }
         Ok(())
     }
@@ -208,6 +216,9 @@ impl Build {
                 part: ExaminedPart::Whole,
             };
             self.matcher.search = Expressions::compile(&[expression], form, budget)?;
+            if !chain.cased && self.contained.len() == self.searches.len() {
+                self.matcher.contained = ContainedTexts::of(&self.contained);
+            }
         }
         if let ValueMeaning::Expression { ignore_case, multi_line, single_line } = chain.meaning {
             let part = match chain.place {

@@ -21,6 +21,9 @@ use crate::{
     tables::{Table, top_level},
 };
 
+/// Types of which is kept what they can match.
+const TYPES_MAX: usize = 16;
+
 /// Values of one field that an alert shows.
 const SHOWN_MAX: usize = 10;
 
@@ -38,9 +41,8 @@ pub struct RecordJudge<'a> {
     set: &'a RuleSet,
     index: Option<&'a TableIndex>,
     row: JudgedRow<'a>,
-    /// The type of the last record as JSON text, and the detections that it can match: most records are of the same type as
-    /// the one before.
-    last: Option<(&'a [u8], Candidates<'a>)>,
+    /// Types of earlier records as JSON text, each with the detections that it can match: most records are of few types.
+    types: Vec<(&'a [u8], Candidates<'a>)>,
 }
 
 impl<'a> RecordJudge<'a> {
@@ -55,15 +57,13 @@ impl<'a> RecordJudge<'a> {
             true => row.json(column),
             false => top_level(&record.raw, "type"),
         });
-        let candidates = match (self.last, kind) {
-            (Some((last, candidates)), Some(kind)) if last == kind => candidates,
-            (_, Some(kind)) => {
-                let candidates = index.candidates(Some(kind));
-                self.last = Some((kind, candidates));
-                candidates
-            }
-            (_, None) => index.candidates(None),
-        };
+        let known = kind.and_then(|kind| self.types.iter().find(|(known, _)| *known == kind));
+        let candidates = known.map_or_else(|| index.candidates(kind), |(_, candidates)| *candidates);
+        if let (Some(kind), None) = (kind, known)
+            && self.types.len() < TYPES_MAX
+        {
+            self.types.push((kind, candidates));
+        }
         for detection in index.detections(candidates) {
             let holds = detection.check.holds(row);
             let cut = row.take_cut();
@@ -88,7 +88,12 @@ impl RuleSet {
     /// Judges records of this table from this collector.
     pub fn judging<'a>(&'a self, table: &'a Table, connector: &'a str) -> RecordJudge<'a> {
         let index = self.tables.iter().find(|index| index.name == table.name);
-        RecordJudge { set: self, index, row: JudgedRow::of(&self.fields, table, connector, b""), last: None }
+        RecordJudge {
+            set: self,
+            index,
+            row: JudgedRow::of(&self.fields, table, connector, b""),
+            types: Vec::new(),
+        }
     }
 
     /// Judges one record.
@@ -169,12 +174,11 @@ fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut Vec<Seen>) -> Option
             (numbers.into_iter().map(MatchValue::Number).collect(), cut)
         }
     };
-    let seen = |value| Seen { by: view.by, input: view.input, group: group.clone(), value };
-    if values.is_empty() {
-        seen_by.push(seen(None));
-    } else {
-        seen_by.extend(values.into_iter().map(|value| seen(Some(value))));
-    }
+    let seen = |group, value| Seen { by: view.by, input: view.input, group, value };
+    let mut values = values.into_iter();
+    let last = values.next_back();
+    seen_by.extend(values.map(|value| seen(group.clone(), Some(value))));
+    seen_by.push(seen(group, last));
     cut
 }
 

@@ -4,6 +4,7 @@ use std::{cmp::Ordering, collections::HashSet};
 
 use super::{
     clock::DatePart,
+    contained::ContainedTexts,
     expressions::Expressions,
     field::FieldId,
     fold::folded,
@@ -55,6 +56,8 @@ pub(super) struct Matcher {
     pub exact_max: usize,
     /// An expression made of patterns finds something.
     pub search: Option<Expressions>,
+    /// The same where it is one of some texts somewhere: says more quickly whether that finds something.
+    pub contained: Option<ContainedTexts>,
     /// An expression of the rule finds something.
     pub expressions: Option<Expressions>,
     /// It is this number, or that in a text.
@@ -100,7 +103,10 @@ impl Matcher {
         }
         let text = value.text();
         self.is_exact(&text)
-            || self.search.as_ref().is_some_and(|search| search.find(&text).0)
+            || self.search.as_ref().is_some_and(|search| {
+                let found = self.contained.as_ref().and_then(|contained| contained.find(&text));
+                found.unwrap_or_else(|| search.find(&text).0)
+            })
             || self.expressions.as_ref().is_some_and(|expressions| {
                 let (found, rest) = expressions.find(&text);
                 if rest > 0 {

@@ -21,6 +21,7 @@ mod builtin;
 mod check;
 mod clock;
 mod condition;
+mod contained;
 mod correlation;
 mod derived;
 mod detection;

@@ -1,0 +1,76 @@
+//! Texts of which one must be somewhere in another one, whatever its case. They are looked for all at once, in a part of the
+//! time that an expression takes.
+
+use aho_corasick::AhoCorasick;
+use memchr::memchr2_iter;
+
+/// Bytes of all texts together. More stay an expression, whose memory is bounded.
+const BYTES_MAX: usize = 2 << 10;
+
+/// The characters beyond ASCII that only differ in case from one of it: the long s, and the sign of kelvins.
+const LIKE_ASCII: [&str; 2] = ["\u{17f}", "\u{212a}"];
+
+/// Texts of ASCII.
+#[derive(Clone, Debug)]
+pub(super) struct ContainedTexts(AhoCorasick);
+
+impl ContainedTexts {
+    /// A search for one of these texts. `None` where only an expression finds all that they mean.
+    pub fn of(texts: &[String]) -> Option<Self> {
+        let bytes: usize = texts.iter().map(String::len).sum();
+        if bytes > BYTES_MAX || !texts.iter().all(|text| text.is_ascii()) {
+            return None;
+        }
+        AhoCorasick::builder().ascii_case_insensitive(true).build(texts).ok().map(Self)
+    }
+
+    /// Whether one of them is in a text; `None` where only the expression can say so.
+    pub fn find(&self, text: &str) -> Option<bool> {
+        let [long_s, kelvin] = LIKE_ASCII.map(str::as_bytes);
+        let is_like = |at: usize| {
+            text.as_bytes()[at..].starts_with(long_s) || text.as_bytes()[at..].starts_with(kelvin)
+        };
+        match memchr2_iter(long_s[0], kelvin[0], text.as_bytes()).any(is_like) {
+            true => None,
+            false => Some(self.0.is_match(text)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn expression(texts: &[String]) -> regex::Regex {
+        let escaped: Vec<String> = texts.iter().map(|text| regex::escape(text)).collect();
+        regex::Regex::new(&format!("(?is)(?:{})", escaped.join("|"))).unwrap()
+    }
+
+    #[test]
+    fn no_other_character_differs_only_in_case_from_one_of_ascii() {
+        let ascii = regex::Regex::new("(?i)[a-z]").unwrap();
+        let beyond = ('\u{80}'..=char::MAX).map(String::from);
+        let like: Vec<String> = beyond.filter(|c| ascii.is_match(c)).collect();
+        assert_eq!(like, LIKE_ASCII);
+    }
+
+    proptest! {
+        #[test]
+        fn it_finds_what_an_expression_finds_or_leaves_it_to_that(
+            texts in prop::collection::vec("[ -~]{1,4}", 1..5),
+            text in "[ -~a-fA-Fſ\u{212a}é\u{202e}]{0,12}",
+        ) {
+            let found = ContainedTexts::of(&texts).unwrap().find(&text);
+            let is_left = text.contains(['\u{17f}', '\u{212a}']);
+            prop_assert_eq!(found, (!is_left).then(|| expression(&texts).is_match(&text)));
+        }
+    }
+
+    #[test]
+    fn texts_beyond_ascii_and_many_texts_are_left_to_an_expression() {
+        assert!(ContainedTexts::of(&["é".to_owned()]).is_none());
+        assert!(ContainedTexts::of(&["a".repeat(BYTES_MAX), "b".to_owned()]).is_none());
+    }
+}
