@@ -18,7 +18,9 @@ impl Turn<'_> {
     pub(super) fn settle(&mut self) -> rusqlite::Result<()> {
         let book = self.book;
         for rule in &book.order {
-            for (group, work) in self.work.remove(rule).unwrap_or_default() {
+            let mut groups: Vec<_> = self.work.remove(rule).unwrap_or_default().into_iter().collect();
+            groups.sort_unstable_by_key(|(group, _)| *group);
+            for (group, work) in groups {
                 self.settle_group(*rule, group, &work)?;
             }
         }

@@ -13,8 +13,8 @@ const BOTH_BYTES: usize = 2 << 10;
 /// Seconds of event time in one piece at most: it is removed as a whole.
 pub(super) const PIECE_SECONDS: i64 = 24 * 60 * 60;
 /// Rough sizes in memory, in bytes: of the texts of a piece, and of what writes it.
-const TEXTS_WEIGHT: usize = 300;
-const WRITER_WEIGHT: usize = 600;
+const TEXTS_WEIGHT: usize = 200;
+const WRITER_WEIGHT: usize = 400;
 /// The same of what is known of a piece in the table.
 const STORED_WEIGHT: usize = 48;
 
@@ -80,11 +80,6 @@ impl HeldGroup {
         let lane = if is_small { PieceLane::Both } else { lane };
         let mut texts = PieceTexts::default();
         let writer = PieceWriter::begin(&mut texts, self.values.get_or_insert_default());
-        if self.texts.is_empty() {
-            // Most groups have one piece.
-            self.texts.reserve_exact(1);
-            self.open.reserve_exact(1);
-        }
         self.texts.push(texts);
         self.weight += TEXTS_WEIGHT + WRITER_WEIGHT;
         let span = PieceSpan { from: at, to: at, matches: 0, arrived: now };
@@ -93,12 +88,11 @@ impl HeldGroup {
     }
 
     fn close(&mut self, open: OpenPiece) {
-        let OpenPiece { lane, day, writer, span, journaled, .. } = open;
         self.weight = self.weight.saturating_sub(WRITER_WEIGHT);
         if self.closed.is_empty() {
             self.closed.reserve_exact(1);
         }
-        self.closed.push(ClosedPiece { lane, day, bytes: writer.bytes, span, journaled, is_read: true });
+        self.closed.push(open.into());
     }
 
     /// What has come since the last call.
@@ -143,10 +137,10 @@ impl HeldGroup {
         &mut self,
         put: &mut dyn FnMut(&ClosedPiece) -> rusqlite::Result<i64>,
     ) -> rusqlite::Result<bool> {
-        while let Some(open) = self.open.pop() {
-            self.close(open);
-        }
-        for piece in std::mem::take(&mut self.closed) {
+        let closed = std::mem::take(&mut self.closed);
+        let open = std::mem::take(&mut self.open);
+        self.weight = self.weight.saturating_sub(WRITER_WEIGHT * open.len());
+        for piece in closed.into_iter().chain(open.into_iter().map(ClosedPiece::from)) {
             let id = put(&piece)?;
             self.weight = self.weight.saturating_sub(piece.bytes.len());
             let ClosedPiece { lane, span: PieceSpan { from, to, .. }, is_read, .. } = piece;
@@ -164,6 +158,9 @@ impl HeldGroup {
 
     /// Forgets all but the pieces that are only in the journal. Whether there are any.
     pub(super) fn shrink(&mut self) -> bool {
+        if self.open.is_empty() && self.closed.is_empty() {
+            return false;
+        }
         let fresh = Self { values: self.values.take(), ..Self::new(self.rule, self.id, self.mark, true) };
         let mut before = std::mem::replace(self, fresh);
         self.is_used = false;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
@@ -22,11 +23,11 @@ use crate::detect::{
 #[derive(Debug, Default)]
 pub(super) struct GroupWork {
     /// Seconds whose ticks have changed, some of them repeatedly.
-    pub(super) changed: Vec<i64>,
+    pub(super) changed: SmallVec<[i64; 1]>,
     /// Stretches to evaluate again for another reason.
     pub(super) stretches: Vec<Episode>,
     /// Records that are new in the group, or newly brought by a hit.
-    pub(super) added: Vec<AddedRecord>,
+    pub(super) added: SmallVec<[AddedRecord; 1]>,
     /// Records that left it.
     pub(super) removed: Vec<(i64, Box<str>)>,
     /// Seconds of records that fewer hits bring: what alerts counted may have become less.
@@ -60,7 +61,7 @@ impl Turn<'_> {
     /// The id of a group.
     pub(super) fn group(&mut self, rule: RuleIndex, values: &[Option<Cow<'_, str>>]) -> Option<i64> {
         let KnownRule { id: rule, epoch, .. } = *self.known(rule)?;
-        let id = group_id([rule, epoch], values);
+        let id = group_id([rule, epoch], values, &mut self.held.key);
         self.held.group(rule, id).know(values);
         Some(id)
     }
@@ -208,8 +209,8 @@ impl Turn<'_> {
 }
 
 /// An id for a group of a rule since it last started over, the same in every run.
-fn group_id(rule: [i64; 2], values: &[Option<Cow<'_, str>>]) -> i64 {
-    let mut bytes = Vec::with_capacity(128);
+fn group_id(rule: [i64; 2], values: &[Option<Cow<'_, str>>], bytes: &mut Vec<u8>) -> i64 {
+    bytes.clear();
     rule.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
     for value in values {
         match value {

@@ -12,6 +12,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{
+    group_map::GroupMap,
     held_group::HeldGroup,
     held_piece::{PieceGrowth, PieceLane, PieceSpan, broken},
     mark::NOTHING_FORGOTTEN,
@@ -90,7 +91,7 @@ enum RoomChoice {
 /// The groups in memory.
 #[derive(Debug, Default)]
 pub(super) struct HeldMatches {
-    pub(super) groups: HashMap<i64, HeldGroup>,
+    pub(super) groups: GroupMap<Box<HeldGroup>>,
     /// Which groups may have pieces in their table.
     stored: StoredGroups,
     /// Groups with alerts that may change.
@@ -107,6 +108,10 @@ pub(super) struct HeldMatches {
     /// The last transaction that is known here. `None` while one is open, and after one that failed.
     turn: Option<i64>,
     journal_bytes: u64,
+    /// The memory of the last row of the journal, for the next.
+    growth: Vec<u8>,
+    /// The memory of what a group is known by.
+    pub(super) key: Vec<u8>,
     weighed: WeighedAt,
     pub(super) limits: HeldLimits,
 }
@@ -140,7 +145,8 @@ impl HeldMatches {
         rows_read: u64,
         now: i64,
     ) -> rusqlite::Result<i64> {
-        let mut data = Vec::new();
+        let mut data = mem::take(&mut self.growth);
+        data.clear();
         for id in grown {
             let Some(group) = self.groups.get_mut(id) else { continue };
             let rule = group.rule;
@@ -151,6 +157,7 @@ impl HeldMatches {
             let sql = "INSERT INTO journal (arrived, data) VALUES (?1, ?2)";
             begun.prepare_cached(sql)?.execute(params![now, data])?;
         }
+        self.growth = data;
         let is_light = self.is_light(rows_read) || self.make_room(rows_read);
         if self.journal_bytes > self.limits.journal || !is_light {
             self.store_pieces(begun)?;
@@ -340,7 +347,7 @@ impl HeldMatches {
     pub(super) fn group(&mut self, rule: i64, id: i64) -> &mut HeldGroup {
         let mark = self.marks.get(&rule).copied().unwrap_or(NOTHING_FORGOTTEN);
         let stored = &self.stored;
-        self.groups.entry(id).or_insert_with(|| HeldGroup::new(rule, id, mark, stored.may_have(id)))
+        self.groups.entry(id).or_insert_with(|| Box::new(HeldGroup::new(rule, id, mark, stored.may_have(id))))
     }
 }
 

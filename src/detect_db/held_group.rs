@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use rusqlite::Connection;
+use smallvec::SmallVec;
 
 use super::{
     group_contents::place_of,
@@ -16,9 +17,9 @@ use super::{
 use crate::detect::episodes::TickValue;
 
 /// Rough sizes in memory, in bytes: of a group of which nothing is known, a record, and a tick.
-const GROUP_WEIGHT: usize = 800;
-const RECORD_WEIGHT: usize = 300;
-const TICK_WEIGHT: usize = 120;
+const GROUP_WEIGHT: usize = 1000;
+const RECORD_WEIGHT: usize = 200;
+const TICK_WEIGHT: usize = 100;
 
 /// No seconds.
 pub(super) const NOTHING: (i64, i64) = (i64::MAX, i64::MIN);
@@ -35,8 +36,9 @@ pub(super) struct HeldGroup {
     /// Those in the table, once they were looked up.
     pub(super) stored: Option<Vec<StoredPiece>>,
     pub(super) closed: Vec<ClosedPiece>,
-    pub(super) open: Vec<OpenPiece>,
-    pub(super) texts: Vec<PieceTexts>,
+    /// Most groups have one piece.
+    pub(super) open: SmallVec<[OpenPiece; 1]>,
+    pub(super) texts: SmallVec<[PieceTexts; 1]>,
     /// Between these seconds are the pieces of each lane that were not read; the first is after the last if there are none.
     pub(super) unread: [(i64, i64); 2],
     /// It has bytes that are not in the journal.
@@ -62,8 +64,8 @@ impl HeldGroup {
             values: None,
             stored: if may_have_stored { None } else { Some(Vec::new()) },
             closed: Vec::new(),
-            open: Vec::new(),
-            texts: Vec::new(),
+            open: SmallVec::new(),
+            texts: SmallVec::new(),
             unread: [NOTHING; 2],
             has_grown: false,
             ticks: SortedMap::default(),

@@ -72,6 +72,12 @@ pub(super) struct ClosedPiece {
     pub(super) is_read: bool,
 }
 
+impl From<OpenPiece> for ClosedPiece {
+    fn from(OpenPiece { lane, day, writer, span, journaled, texts: _ }: OpenPiece) -> Self {
+        Self { lane, day, bytes: writer.bytes, span, journaled, is_read: true }
+    }
+}
+
 /// A piece in the table.
 #[derive(Debug)]
 pub(super) struct StoredPiece {

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use rusqlite::params;
+use smallvec::SmallVec;
 
 use super::{piece::ShownPair, shown, single::SingleAlert, store::Turn};
 use crate::detect::{
@@ -27,7 +28,7 @@ pub(super) struct SeenMatch<'m> {
     pub(super) origin: i64,
     pub(super) shown: &'m [ShownPair<'m>],
     pub(super) input: u32,
-    pub(super) values: Vec<TickValue>,
+    pub(super) values: SmallVec<[TickValue; 1]>,
 }
 
 impl Turn<'_> {
@@ -67,6 +68,7 @@ impl Turn<'_> {
                     continue;
                 }
                 if pairs.is_empty() {
+                    pairs.reserve_exact(shown.len());
                     for (name, value) in &shown {
                         pairs.push((self.held.name_id(self.begun, name)?, *value));
                     }
@@ -149,6 +151,6 @@ impl Turn<'_> {
 }
 
 /// The values of a group, each at a bounded length.
-fn bounded(seen: &Seen) -> Vec<Option<Cow<'_, str>>> {
+fn bounded(seen: &Seen) -> SmallVec<[Option<Cow<'_, str>>; 2]> {
     seen.group.0.iter().map(|value| value.as_deref().map(shown::key)).collect()
 }

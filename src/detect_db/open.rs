@@ -32,6 +32,7 @@ const PRAGMAS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA cache_size = -8192;
+    PRAGMA wal_autocheckpoint = 2000;
     PRAGMA journal_size_limit = 8388608;
 ";
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::detect::episodes::TickValue;
@@ -49,11 +50,11 @@ pub(super) struct PieceTexts {
     /// All texts, one behind the other.
     texts: String,
     /// Where each ends.
-    ends: Vec<u32>,
+    ends: SmallVec<[u32; 8]>,
     /// The pairs of all combinations: a field, and the place of its value.
-    pairs: Vec<(u32, u32)>,
+    pairs: SmallVec<[(u32, u32); 8]>,
     /// Where each combination ends.
-    shown_ends: Vec<u32>,
+    shown_ends: SmallVec<[u32; 2]>,
 }
 
 impl PieceTexts {
@@ -68,12 +69,6 @@ impl PieceTexts {
         self.texts.get(between(&self.ends, place)?)
     }
 
-    fn reserve(&mut self) {
-        self.texts.reserve(128);
-        self.ends.reserve_exact(8);
-        self.pairs.reserve_exact(8);
-    }
-
     /// Adds a text, and returns its place.
     pub(super) fn push(&mut self, text: &str) -> u32 {
         self.texts.push_str(text);
@@ -81,9 +76,13 @@ impl PieceTexts {
         short(self.ends.len() - 1)
     }
 
-    /// Adds a combination, and returns its place.
-    pub(super) fn push_shown(&mut self, pairs: impl IntoIterator<Item = (u32, u32)>) -> u32 {
-        self.pairs.extend(pairs);
+    /// Adds a pair to the combination that is being added.
+    pub(super) fn push_pair(&mut self, name: u32, value: u32) {
+        self.pairs.push((name, value));
+    }
+
+    /// Ends a combination with the pairs that were added since the last one, and returns its place.
+    pub(super) fn end_shown(&mut self) -> u32 {
         self.shown_ends.push(short(self.pairs.len()));
         short(self.shown_ends.len() - 1)
     }
@@ -105,7 +104,7 @@ fn between(ends: &[u32], place: u32) -> Option<std::ops::Range<usize>> {
 /// Places by hashes. A piece of a small group has few.
 #[derive(Debug, Default)]
 struct KnownPlaces {
-    few: Vec<(u64, u32)>,
+    few: SmallVec<[(u64, u32); 8]>,
     many: HashMap<u64, u32>,
 }
 
@@ -137,7 +136,7 @@ pub(super) struct PieceWriter {
     /// Texts and combinations by their hashes.
     known: KnownPlaces,
     at: i64,
-    record: Vec<u8>,
+    record: SmallVec<[u8; 40]>,
 }
 
 impl PieceWriter {
@@ -146,8 +145,7 @@ impl PieceWriter {
         let mut writer = Self::default();
         // Room for what most pieces get.
         writer.bytes.reserve(256);
-        writer.known.few.reserve_exact(8);
-        texts.reserve();
+        texts.texts.reserve(128);
         put(&mut writer.bytes, values.len() as u64);
         for value in values {
             match value {
@@ -226,14 +224,19 @@ impl PieceWriter {
         if let Some(place) = found {
             return place;
         }
-        let places: Vec<(u32, u32)> = pairs.map(|(name, value)| (name, self.text(texts, value))).collect();
+        let first = texts.pairs.len();
+        for (name, value) in pairs {
+            let value = self.text(texts, value);
+            texts.push_pair(name, value);
+        }
+        let pairs = &texts.pairs[first..];
         self.bytes.push(SHOWN);
-        put(&mut self.bytes, places.len() as u64);
-        for (name, value) in &places {
+        put(&mut self.bytes, pairs.len() as u64);
+        for (name, value) in pairs {
             put(&mut self.bytes, u64::from(*name));
             put(&mut self.bytes, u64::from(*value));
         }
-        let place = texts.push_shown(places);
+        let place = texts.end_shown();
         self.known.insert(hash, place);
         place
     }

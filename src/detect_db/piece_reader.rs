@@ -30,9 +30,10 @@ pub(super) fn read_piece(
             }
             SHOWN => {
                 let count = reader.number()?;
-                let pairs = (0..count).map(|_| Some((reader.small()?, reader.small()?)));
-                let pairs: Vec<(u32, u32)> = pairs.collect::<Option<_>>()?;
-                texts.push_shown(pairs);
+                for _ in 0..count {
+                    texts.push_pair(reader.small()?, reader.small()?);
+                }
+                texts.end_shown();
                 continue;
             }
             _ => {}

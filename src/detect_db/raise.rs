@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::{rules::group_fields, store::Turn};
+use super::{random::random_id, rules::group_fields, store::Turn};
 use crate::detect::{
     episodes::Episode,
     model::{RuleIndex, RuleState},
@@ -209,9 +209,7 @@ pub(super) fn live_alert(row: &Row<'_>) -> rusqlite::Result<LiveAlert> {
 
 /// A UUID of version 7: sorted by its time, and the rest random.
 pub(crate) fn new_uid(now: i64) -> String {
-    let mut bytes = [0; 16];
-    // Without a source of randomness the database refuses the second id of a second, and the batch is tried again.
-    _ = aws_lc_rs::rand::fill(&mut bytes);
+    let mut bytes = random_id();
     bytes[..6].copy_from_slice(&now.unsigned_abs().saturating_mul(1000).to_be_bytes()[2..]);
     bytes[6] = bytes[6] & 0x0f | 0x70;
     bytes[8] = bytes[8] & 0x3f | 0x80;

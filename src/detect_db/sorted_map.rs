@@ -2,19 +2,22 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, ops::Bound};
 
+use smallvec::SmallVec;
+
 /// Entries that are moved when one is added in front of them.
 const FEW_MAX: usize = 64;
 
 /// A sorted map.
 #[derive(Debug)]
 pub(super) enum SortedMap<K, V> {
-    Few(Vec<(K, V)>),
+    /// Most groups have one entry.
+    Few(SmallVec<[(K, V); 1]>),
     Many(BTreeMap<K, V>),
 }
 
 impl<K, V> Default for SortedMap<K, V> {
     fn default() -> Self {
-        Self::Few(Vec::new())
+        Self::Few(SmallVec::new())
     }
 }
 
@@ -48,10 +51,6 @@ impl<K: Ord, V> SortedMap<K, V> {
                     false => few.binary_search_by(|(known, _)| place(known)),
                 };
                 let at = found.unwrap_or_else(|at| {
-                    if few.is_empty() {
-                        // Most groups have one entry.
-                        few.reserve_exact(1);
-                    }
                     few.insert(at, (key(), value()));
                     at
                 });

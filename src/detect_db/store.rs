@@ -10,6 +10,7 @@ use rusqlite::{Transaction, TransactionBehavior};
 use super::{
     DetectDb,
     flood::TurnFlood,
+    group_map::GroupMap,
     groups::GroupWork,
     held::HeldMatches,
     outbox::{ActionOutbox, wake},
@@ -53,7 +54,7 @@ pub(super) struct Turn<'a> {
     /// The rules as this batch leaves them, by their place.
     pub(super) firsts: HashMap<RuleIndex, i64>,
     /// What has changed, by correlation and group.
-    pub(super) work: BTreeMap<RuleIndex, BTreeMap<i64, GroupWork>>,
+    pub(super) work: BTreeMap<RuleIndex, GroupMap<GroupWork>>,
     pub(super) stored: StoredMatches,
     /// What alerts do.
     pub(super) outbox: &'a ActionOutbox,

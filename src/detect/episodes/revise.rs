@@ -56,14 +56,14 @@ pub fn dirty(
     let mut stretches: Vec<Episode> =
         changed.into_iter().map(stretch).chain(others.iter().copied()).collect();
     stretches.sort_unstable();
-    let mut all: Vec<Episode> = Vec::new();
-    for one in stretches {
-        match all.last_mut().filter(|last| one.from <= last.to.saturating_add(margin)) {
-            Some(last) => last.to = last.to.max(one.to),
-            None => all.push(one),
+    stretches.dedup_by(|one, last| {
+        let is_near = one.from <= last.to.saturating_add(margin);
+        if is_near {
+            last.to = last.to.max(one.to);
         }
-    }
-    all
+        is_near
+    });
+    stretches
 }
 
 /// Where the known episodes lie that a revision of a stretch needs.
