@@ -64,7 +64,7 @@ impl HeldLimits {
         Self {
             memory,
             room: memory / 4 * 3,
-            moved: memory / 8 * 3,
+            moved: memory / 4 * 3,
             large: memory / 32,
             journal,
             unweighed: journal / 32,
