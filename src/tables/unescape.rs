@@ -1,15 +1,15 @@
 //! The text of a JSON string with escapes, read from one backslash to the next: hostile records have them in most texts.
 
-use memchr::memchr;
+use super::json_scanner::mark;
 
 /// The text of a JSON string. `None` for other JSON, and for text that Unicode cannot express (half of a surrogate pair).
 pub(super) fn unescape(json: &[u8]) -> Option<String> {
     let mut rest = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let mut text = Vec::with_capacity(rest.len());
-    while let Some(at) = memchr(b'\\', rest) {
+    while let Some(at) = mark(rest) {
         let (before, escape) = rest.split_at_checked(at)?;
         text.extend_from_slice(before);
-        let (kind, behind) = escape.get(1..)?.split_first()?;
+        let (kind, behind) = escape.strip_prefix(b"\\")?.split_first()?;
         rest = behind;
         match kind {
             b'"' | b'\\' | b'/' => text.push(*kind),
