@@ -15,13 +15,16 @@ const LIKE_ASCII: [&str; 2] = ["\u{17f}", "\u{212a}"];
 pub(super) struct ContainedTexts(AhoCorasick);
 
 impl ContainedTexts {
-    /// A search for one of these texts. `None` where only an expression finds all that they mean.
-    pub fn of(texts: &[String]) -> Option<Self> {
+    /// A search for one of these texts, and the bytes of memory that it takes. `None` where only an expression finds all that
+    /// they mean.
+    pub fn of(texts: &[String]) -> Option<(Self, usize)> {
         let bytes: usize = texts.iter().map(String::len).sum();
         if bytes > BYTES_MAX || !texts.iter().all(|text| text.is_ascii()) {
             return None;
         }
-        AhoCorasick::builder().ascii_case_insensitive(true).build(texts).ok().map(Self)
+        let searcher = AhoCorasick::builder().ascii_case_insensitive(true).build(texts).ok()?;
+        let bytes = searcher.memory_usage();
+        Some((Self(searcher), bytes))
     }
 
     /// Whether one of them is in a text; `None` where only the expression can say so.
@@ -41,7 +44,7 @@ impl ContainedTexts {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::expressions::ExpressionBudget, *};
 
     fn expression(texts: &[String]) -> regex::Regex {
         let escaped: Vec<String> = texts.iter().map(|text| regex::escape(text)).collect();
@@ -62,10 +65,19 @@ mod tests {
             texts in prop::collection::vec("[ -~]{1,4}", 1..5),
             text in "[ -~a-fA-Fſ\u{212a}é\u{202e}]{0,12}",
         ) {
-            let found = ContainedTexts::of(&texts).unwrap().find(&text);
+            let found = ContainedTexts::of(&texts).unwrap().0.find(&text);
             let is_left = text.contains(['\u{17f}', '\u{212a}']);
             prop_assert_eq!(found, (!is_left).then(|| expression(&texts).is_match(&text)));
         }
+    }
+
+    #[test]
+    fn searches_are_built_as_long_as_there_is_room_for_them() {
+        let mut budget = ExpressionBudget::default();
+        let texts: Vec<String> = (0..50).map(|number| format!("{number} is the number of a text")).collect();
+        let built = (0..1_000).take_while(|_| budget.search(|| ContainedTexts::of(&texts)).is_some()).count();
+        assert!((5..500).contains(&built), "{built}");
+        assert!(budget.search(|| -> Option<((), usize)> { unreachable!("there is no room") }).is_none());
     }
 
     #[test]

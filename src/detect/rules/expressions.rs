@@ -21,6 +21,9 @@ const ENTRY_BYTES_MAX: usize = 16 << 20;
 /// Bytes of all expressions of a set. Compiling so many takes about a second; the built-in rules need one hundredth.
 const SET_BYTES_MAX: usize = 64 << 20;
 
+/// Bytes of all searches of a set that only save the time of an expression. Those of the built-in rules take a part of one MiB.
+const SEARCHES_BYTES_MAX: usize = 8 << 20;
+
 /// Bytes that expressions may cache while they search.
 const CACHE_BYTES_MAX: usize = 2 << 20;
 
@@ -33,11 +36,26 @@ pub(super) struct ExpressionBudget {
     left: usize,
     /// Compiled at a time when too little was left. The set is refused, so nothing more is compiled.
     is_exceeded: bool,
+    /// Bytes that searches beside them may still take.
+    searches_left: usize,
 }
 
 impl Default for ExpressionBudget {
     fn default() -> Self {
-        Self { left: SET_BYTES_MAX, is_exceeded: false }
+        Self { left: SET_BYTES_MAX, is_exceeded: false, searches_left: SEARCHES_BYTES_MAX }
+    }
+}
+
+impl ExpressionBudget {
+    /// A search that only saves time, as far as there is room for it: `build` makes it and says how many bytes it takes.
+    pub fn search<T>(&mut self, build: impl FnOnce() -> Option<(T, usize)>) -> Option<T> {
+        if self.searches_left == 0 {
+            return None;
+        }
+        let (search, bytes) = build()?;
+        let left = self.searches_left.checked_sub(bytes);
+        self.searches_left = left.unwrap_or_default();
+        left.map(|_| search)
     }
 }
 
@@ -214,7 +232,7 @@ mod tests {
             part: ExaminedPart::Beginning,
         };
         for huge in ["(a{100}){100}(b{100}){3}", "((a{100}){100}){100}"] {
-            let mut budget = ExpressionBudget { left: 8 << 20, is_exceeded: false };
+            let mut budget = ExpressionBudget { left: 8 << 20, ..ExpressionBudget::default() };
             let mut said = Vec::new();
             for _ in 0..1_000 {
                 match Expressions::compile(&[huge.to_owned()], form, &mut budget) {

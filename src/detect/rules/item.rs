@@ -217,7 +217,7 @@ impl Build {
             };
             self.matcher.search = Expressions::compile(&[expression], form, budget)?;
             if !chain.cased && self.contained.len() == self.searches.len() {
-                self.matcher.contained = ContainedTexts::of(&self.contained);
+                self.matcher.contained = budget.search(|| ContainedTexts::of(&self.contained));
             }
         }
         if let ValueMeaning::Expression { ignore_case, multi_line, single_line } = chain.meaning {
