@@ -60,14 +60,14 @@ pub(super) struct HeldLimits {
 impl HeldLimits {
     /// Limits for groups that take so many bytes.
     pub(super) fn of(memory: usize) -> Self {
-        let journal = memory as u64 / 8;
+        let journal = memory as u64 / 4;
         Self {
             memory,
             room: memory / 4 * 3,
             moved: memory / 4 * 3,
             large: memory / 32,
             journal,
-            unweighed: journal / 32,
+            unweighed: journal / 64,
             unweighed_groups: memory >> 15,
             unweighed_rows: memory as u64 >> 13,
         }

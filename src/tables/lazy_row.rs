@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     ColumnValue, Origin, Table,
-    json::text,
+    json::{text, unescaped},
     json_scanner::JsonScanner,
     outline::{MemberPlace, Outline},
     row::value,
@@ -79,8 +79,11 @@ impl<'a> LazyRow<'a> {
         let (members, details) = self.members.get_or_init(|| {
             let mut members = self.spare.take();
             members.read(self.record);
-            let kind = members.find(b"type").and_then(|place| text(members.value(place)));
-            let details = kind.and_then(|kind| members.find(kind.as_bytes()));
+            let kind = members.find(b"type").map(|place| members.value(place));
+            let details = kind.and_then(|kind| match unescaped(kind) {
+                Some(name) => members.find(name),
+                None => members.find(text(kind)?.as_bytes()),
+            });
             (members, details)
         });
         let known = self.places.get(column)?;
