@@ -1,8 +1,9 @@
 //! Texts of which one must be somewhere in another one, whatever its case. They are looked for all at once, in a part of the
 //! time that an expression takes.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memchr2_iter;
+use smallvec::SmallVec;
 
 /// Bytes of all texts together. More stay an expression, whose memory is bounded.
 const BYTES_MAX: usize = 2 << 10;
@@ -10,7 +11,10 @@ const BYTES_MAX: usize = 2 << 10;
 /// The characters beyond ASCII that only differ in case from one of it: the long s, and the sign of kelvins.
 const LIKE_ASCII: [&str; 2] = ["\u{17f}", "\u{212a}"];
 
-/// Texts of ASCII.
+/// Bytes of a text that are folded without a piece of memory of their own.
+const SHORT: usize = 256;
+
+/// Texts of ASCII, in lower case: only without regard to case are several looked for at once in the registers of the processor.
 #[derive(Clone, Debug)]
 pub(super) struct ContainedTexts(AhoCorasick);
 
@@ -22,7 +26,8 @@ impl ContainedTexts {
         if bytes > BYTES_MAX || !texts.iter().all(|text| text.is_ascii()) {
             return None;
         }
-        let searcher = AhoCorasick::builder().ascii_case_insensitive(true).build(texts).ok()?;
+        let texts = texts.iter().map(|text| text.to_ascii_lowercase());
+        let searcher = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(texts).ok()?;
         let bytes = searcher.memory_usage();
         Some((Self(searcher), bytes))
     }
@@ -35,7 +40,11 @@ impl ContainedTexts {
         };
         match memchr2_iter(long_s[0], kelvin[0], text.as_bytes()).any(is_like) {
             true => None,
-            false => Some(self.0.is_match(text)),
+            false => {
+                let mut lower = SmallVec::<[u8; SHORT]>::from_slice(text.as_bytes());
+                lower.make_ascii_lowercase();
+                Some(self.0.is_match(&lower))
+            }
         }
     }
 }
