@@ -67,8 +67,8 @@ impl HeldLimits {
             moved: memory / 4 * 3,
             large: memory / 32,
             journal,
-            unweighed: journal / 64,
-            unweighed_groups: memory >> 15,
+            unweighed: journal / 32,
+            unweighed_groups: memory >> 14,
             unweighed_rows: memory as u64 >> 13,
         }
     }

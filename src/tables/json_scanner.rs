@@ -72,6 +72,11 @@ impl<'a> JsonScanner<'a> {
         self.at
     }
 
+    /// Goes back to a position before it.
+    pub(super) fn back_to(&mut self, at: usize) {
+        self.at = self.at.min(at);
+    }
+
     /// What was skipped since this position.
     pub(super) fn since(&self, start: usize) -> Option<&'a [u8]> {
         self.json.get(start..self.at)
@@ -196,7 +201,11 @@ fn string_end(json: &[u8], quote: usize) -> Option<usize> {
 #[inline]
 pub(super) fn is_named(key: &[u8], name: &[u8]) -> bool {
     match key.first() {
-        Some(b'"') => decoded(key).as_ref() == name,
+        // An escape has at most six bytes for one: most long keys need not be decoded.
+        Some(b'"') => {
+            let written = key.len().saturating_sub(2);
+            (name.len()..=name.len().saturating_mul(6)).contains(&written) && decoded(key).as_ref() == name
+        }
         Some(_) | None => key == name,
     }
 }

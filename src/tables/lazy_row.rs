@@ -10,7 +10,7 @@ use super::{
     json::{text, unescaped},
     json_scanner::JsonScanner,
     outline::{MemberPlace, Outline},
-    row::value,
+    row::{opened, value},
 };
 
 /// A row whose values are found when they are asked for, by the same rules as [`map`](super::row::map).
@@ -18,6 +18,8 @@ pub struct LazyRow<'a> {
     table: &'a Table,
     connector: &'a str,
     record: &'a [u8],
+    /// The field whose members have columns of their own.
+    opened: Option<&'a str>,
     /// Its members, and which of them has the name that is its type.
     members: OnceCell<(Outline<'a>, Option<MemberPlace>)>,
     /// Where each column is in it, once that was asked.
@@ -33,8 +35,9 @@ struct ColumnPlace(Option<MemberPlace>);
 impl<'a> LazyRow<'a> {
     /// The row of a record; nothing is read yet.
     pub fn of(table: &'a Table, connector: &'a str, record: &'a [u8]) -> Self {
+        let opened = opened([table.columns.as_slice()]);
         let places = vec![Cell::new(None); table.columns.len()];
-        Self { table, connector, record, members: OnceCell::new(), places, spare: Cell::default() }
+        Self { table, connector, record, opened, members: OnceCell::new(), places, spare: Cell::default() }
     }
 
     /// Turns it into the row of another record.
@@ -78,7 +81,7 @@ impl<'a> LazyRow<'a> {
     fn place(&self, column: usize) -> Option<(&Outline<'a>, MemberPlace)> {
         let (members, details) = self.members.get_or_init(|| {
             let mut members = self.spare.take();
-            members.read(self.record);
+            members.read(self.record, self.opened);
             let kind = members.find(b"type").map(|place| members.value(place));
             let details = kind.and_then(|kind| match unescaped(kind) {
                 Some(name) => members.find(name),

@@ -7,6 +7,9 @@ use super::json_scanner::{JsonScanner, is_named};
 /// as deep.
 const DEPTH_MAX: usize = 4;
 
+/// Members that are found before objects are only skipped: a record of millions takes no more memory.
+const MEMBERS_MAX: usize = 10_000;
+
 /// The members of an object, each followed by those of the object that it is.
 #[derive(Default)]
 pub(super) struct Outline<'a> {
@@ -28,29 +31,47 @@ struct OutlineMember<'a> {
 pub(super) struct MemberPlace(usize);
 
 impl<'a> Outline<'a> {
-    /// Finds the members of `json` in the place of what was found before. Anything but an object has none; after a syntax
-    /// error, the members before it count.
-    pub fn read(&mut self, json: &'a [u8]) {
+    /// Finds the members of `json` in the place of what was found before. Those of the object under the key `open` are found
+    /// in any case. Anything but an object has none; after a syntax error, the members before it count.
+    pub fn read(&mut self, json: &'a [u8], open: Option<&str>) {
         self.found.clear();
+        self.found.shrink_to(MEMBERS_MAX);
         // A syntax error is not an error here: mapping cannot fail, and a missing value becomes null.
-        let _ = self.collect(&mut JsonScanner::of(json), 1);
+        let _ = self.collect(&mut JsonScanner::of(json), 1, usize::MAX, open);
     }
 
-    fn collect(&mut self, steps: &mut JsonScanner<'a>, depth: usize) -> Option<()> {
+    /// Finds members until there are so many; the object is then skipped by who asked for them.
+    fn collect(
+        &mut self,
+        steps: &mut JsonScanner<'a>,
+        depth: usize,
+        members_max: usize,
+        open: Option<&str>,
+    ) -> Option<()> {
         steps.named_members(|steps, name| {
             let place = self.found.len();
-            if depth >= DEPTH_MAX || !steps.comes(b'{') {
+            (place < members_max).then_some(())?;
+            let must_open = open.is_some_and(|open| is_named(name, open.as_bytes()));
+            let may_open = depth < DEPTH_MAX && (place < MEMBERS_MAX || must_open);
+            if !may_open || !steps.comes(b'{') {
                 let value = steps.value()?;
                 self.found.push(OutlineMember { name, value, end: place + 1, is_open: false });
                 return Some(());
             }
             let start = steps.at();
             self.found.push(OutlineMember { name, value: b"", end: place + 1, is_open: true });
-            let whole = self.collect(steps, depth + 1);
+            let inner_max = if must_open { usize::MAX } else { MEMBERS_MAX };
+            let whole = self.collect(steps, depth + 1, inner_max, None);
+            let is_open = whole.is_some() || self.found.len() < inner_max;
+            if !is_open {
+                self.found.truncate(place + 1);
+                steps.back_to(start);
+                steps.value()?;
+            }
             let end = self.found.len();
             let member = self.found.get_mut(place)?;
-            (member.value, member.end) = (steps.since(start)?, end);
-            whole
+            (member.value, member.end, member.is_open) = (steps.since(start)?, end, is_open);
+            whole.or((!is_open).then_some(()))
         })
     }
 
@@ -102,7 +123,7 @@ mod tests {
 
     fn read(json: &str) -> Outline<'_> {
         let mut outline = Outline::default();
-        outline.read(json.as_bytes());
+        outline.read(json.as_bytes(), Some("open"));
         outline
     }
 
@@ -150,16 +171,39 @@ mod tests {
     }
 
     #[test]
+    fn an_object_of_very_many_members_is_skipped_and_what_has_columns_is_found_all_the_same() {
+        let many = |inner: &str| {
+            let members = r#""x":1,"#.repeat(2 * MEMBERS_MAX);
+            format!(r#"{{{members}"y":{inner}}}"#)
+        };
+        let json = format!(
+            r#"{{"a":{},"open":{},"b":{{"z":{}}},"c":{{"d":2}},"e":3}}"#,
+            many("{}"),
+            many(r#"{"in":1}"#),
+            many("0")
+        );
+        let outline = read(&json);
+        assert_eq!(at(&outline, &["a"]), Some(&*many("{}")));
+        assert_eq!((at(&outline, &["a", "x"]), at(&outline, &["a", "y"])), (None, None));
+        assert_eq!(at(&outline, &["open", "x"]), Some("1"));
+        assert_eq!(at(&outline, &["open", "y"]), Some(r#"{"in":1}"#));
+        assert_eq!((at(&outline, &["c"]), at(&outline, &["e"])), (Some(r#"{"d":2}"#), Some("3")));
+        assert!(outline.found.len() < 3 * MEMBERS_MAX);
+        let place = outline.find(b"c").unwrap();
+        assert!(!outline.is_open(place), "there are too many before it");
+    }
+
+    #[test]
     fn every_cut_and_every_change_of_a_byte_is_survived() {
         let json = br#"{"a":"\u00e9\"","b":[{"c":1.5},"]"],"d":{"e":{"f":null}},"g":-0}"#;
         let mut changed = json.to_vec();
         for place in 0..json.len() {
             let mut outline = Outline::default();
-            outline.read(&json[..place]);
+            outline.read(&json[..place], None);
             for byte in *b"\"\\{}[],: x\xff" {
                 changed[place] = byte;
                 let mut outline = Outline::default();
-                outline.read(&changed);
+                outline.read(&changed, None);
                 assert!(outline.found.len() <= changed.len());
             }
             changed[place] = json[place];

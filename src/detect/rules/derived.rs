@@ -141,19 +141,19 @@ fn descend<'a>(json: &'a [u8], names: &[String], found: &mut dyn FnMut(&'a [u8])
 /// Passes every text in a value on, at any depth.
 pub(super) fn every_text<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
     let mut ended = false;
-    let mut each = |_: &FoundText<'_>, json: &'a [u8]| {
+    let mut each = |_: FoundText, json: &'a [u8]| {
         ended = ended || lossy_text(json).is_some_and(|text| visit(RowValue::Text(text)));
         (!ended).then_some(())
     };
-    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, &FoundText::default(), &mut each);
+    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, FoundText::default(), &mut each);
     ended
 }
 
 /// Passes every text on that names a role: those under such a key, and ids that begin with `role`.
 pub(super) fn roles<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
     let mut ended = false;
-    let mut each = |place: &FoundText<'_>, json: &'a [u8]| {
-        if !place.in_role && !place.is_id() {
+    let mut each = |place: FoundText, json: &'a [u8]| {
+        if !place.in_role && !place.is_id {
             return Some(());
         }
         let begins_like_one =
@@ -162,41 +162,38 @@ pub(super) fn roles<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
         ended = lossy_text(json).is_some_and(|text| is_role(&text) && visit(RowValue::Text(text)));
         (!ended).then_some(())
     };
-    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, &FoundText::default(), &mut each);
+    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, FoundText::default(), &mut each);
     ended
 }
 
 /// Where a text is.
-#[derive(Default)]
-struct FoundText<'k> {
-    /// The nearest key, as the scanner passes it on.
-    key: &'k [u8],
+#[derive(Clone, Copy, Default)]
+struct FoundText {
+    /// Whether the nearest key is that of an id.
+    is_id: bool,
     /// Whether a key on the way names a role.
     in_role: bool,
 }
 
-impl FoundText<'_> {
-    fn is_id(&self) -> bool {
-        let key = decoded(self.key);
-        key.as_ref() == b"id" || key.ends_with(b"_id")
+impl FoundText {
+    /// The place of what is under this key. Each key is decoded once, however many texts are under it.
+    fn under(self, key: &[u8]) -> Self {
+        let key = decoded(key);
+        let names_role = matches!(key.as_ref(), b"role" | b"roles" | b"role_name" | b"role_id");
+        Self { is_id: key.as_ref() == b"id" || key.ends_with(b"_id"), in_role: self.in_role || names_role }
     }
 }
 
-type EachText<'v, 'a> = &'v mut dyn FnMut(&FoundText<'_>, &'a [u8]) -> Option<()>;
+type EachText<'v, 'a> = &'v mut dyn FnMut(FoundText, &'a [u8]) -> Option<()>;
 
 fn walk<'a>(
     steps: &mut JsonScanner<'a>,
     depth: usize,
-    place: &FoundText<'_>,
+    place: FoundText,
     each: EachText<'_, 'a>,
 ) -> Option<()> {
     if steps.comes(b'{') && depth > 0 {
-        return steps.named_members(|steps, key| {
-            let in_role = place.in_role
-                || matches!(decoded(key).as_ref(), b"role" | b"roles" | b"role_name" | b"role_id");
-            let place = FoundText { key, in_role };
-            walk(steps, depth - 1, &place, each)
-        });
+        return steps.named_members(|steps, key| walk(steps, depth - 1, place.under(key), each));
     }
     if steps.comes(b'[') {
         // Its elements are no arrays.
@@ -230,6 +227,13 @@ mod tests {
         assert_eq!(at(&["a.b"]), ["6"]);
         assert_eq!(at(&["a", "b", "c"]), ["2"]);
         assert!(at(&["a", "c"]).is_empty() && at(&["a.b", "c"]).is_empty());
+    }
+
+    #[test]
+    fn a_long_key_with_escapes_is_read_once_however_many_texts_are_under_it() {
+        let key = r"\u0061".repeat(100_000) + "_id";
+        let json = format!(r#"{{"{key}":[{}"Role-1"]}}"#, r#""x","#.repeat(100_000));
+        assert_eq!(all(|visit| roles(json.as_bytes(), visit)), ["Role-1"]);
     }
 
     #[test]
