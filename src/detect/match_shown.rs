@@ -14,7 +14,7 @@ pub struct MatchShown {
 impl MatchShown {
     /// Nothing, with room for so many values.
     pub fn with_capacity(values: usize) -> Self {
-        Self { fields: Vec::with_capacity(values), texts: String::with_capacity(values * 16) }
+        Self { fields: Vec::with_capacity(values), texts: String::with_capacity(values * 32) }
     }
 
     /// Adds a value of a field.

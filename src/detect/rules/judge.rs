@@ -111,7 +111,7 @@ impl RuleSet {
     }
 
     fn found(&self, detection: &CompiledDetection, row: &JudgedRow<'_>, record: &Record) -> Option<Match> {
-        let mut seen_by = Vec::new();
+        let mut seen_by = Vec::with_capacity(detection.views.len());
         let mut cut: Vec<FieldId> = Vec::new();
         detection.views.iter().for_each(|view| cut.extend(see(view, row, &mut seen_by)));
         let mut shown = self.shown(detection, row);
