@@ -2,6 +2,7 @@
 //! id may lead elsewhere tomorrow, and two ids may lead to one receiver.
 
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::{connector::ConnectorSecrets, connector_type::ConnectorType, stable_id::hash_hex};
 
@@ -16,7 +17,17 @@ pub(super) fn address_in(config: &Map<String, Value>) -> &str {
 /// Names a receiver: its type, and a hash of its address, which may be a secret.
 pub fn receiver(kind: &dyn ConnectorType, config: &Map<String, Value>, secrets: &ConnectorSecrets) -> String {
     let address = kind.address(config, secrets);
-    format!("{} {}", kind.info().id, hash_hex(address.as_bytes()))
+    format!("{} {}", kind.info().id, hash_hex(spelled(address).as_bytes()))
+}
+
+/// An address in the one spelling that is compared: those that lead to the same place have the same.
+fn spelled(address: &str) -> String {
+    let parsed = Url::parse(address).ok().filter(Url::has_host);
+    let Some(mut url) = parsed else { return address.to_owned() };
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    url.into()
 }
 
 /// Who has what a run has done: the receiver, or those to whom a carrier has brought it.
@@ -56,5 +67,38 @@ mod tests {
         assert!(all.iter().all(|name| !name.contains("example") && !name.contains("services")), "{all:?}");
         let same = json!({ "url": "https://a.example/1", "method": "put" });
         assert_eq!(of(".webhook", same, &[("user", "ana")]), all[0], "other settings change nothing");
+    }
+
+    #[test]
+    fn an_address_that_is_spelled_in_another_way_is_the_same_receiver() {
+        let named = |url: &str| of(".servicenow", json!({ "apiUrl": url }), &[]);
+        for (one, others) in [
+            (
+                "http://h.example:81/",
+                ["http://h.example:81", "HTTP://h.example:81/", "http://H.Example:81//"],
+            ),
+            (
+                "https://h.example/a/",
+                ["https://h.example/a", "https://h.example:443/a", "https://h.example/a#b"],
+            ),
+        ] {
+            for other in others {
+                assert_eq!(named(one), named(other), "{other}");
+            }
+        }
+        let all = [
+            "http://h.example",
+            "https://h.example",
+            "https://h.example:81",
+            "https://h.example/A",
+            "https://h.example/a",
+            "https://h.example/a?b",
+            "h.example",
+            "h.example:25",
+            "no address",
+            "no address/",
+        ];
+        let names: std::collections::BTreeSet<String> = all.into_iter().map(named).collect();
+        assert_eq!(names.len(), all.len());
     }
 }

@@ -5,7 +5,7 @@ mod claim;
 use self::claim::PushClaim;
 use crate::{
     cases::{Case, CaseError, CasePerson, CasePush, CaseStamp, PushConnector},
-    connectors::{Caller, ConnectorError, Registry, RunFailure, RunOutput},
+    connectors::{Caller, ConnectorError, Registry, RunFailure, RunOutput, parts_of_gone_incident},
     detect_db::DetectDb,
 };
 
@@ -69,19 +69,28 @@ async fn send_or_create(
     push: CaseToPush<'_>,
     caller: Caller,
 ) -> Result<Case, CasePushError> {
-    let sent = send(connectors, push, caller.clone()).await;
-    if !push.creates || !matches!(sent, Err(CasePushError::Gone(_))) {
-        return sent;
+    let mut sent = send(connectors, push, caller.clone()).await;
+    // Another connector may have made another incident there since, which is changed if it is alive.
+    while push.creates && matches!(sent, Err(CasePushError::Gone(_))) && forget_gone(connectors, push).await?
+    {
+        sent = send(connectors, push, caller.clone()).await;
     }
+    sent
+}
+
+/// Forgets the incident that is there no more, and what is known of it. Returns whether something was.
+async fn forget_gone(connectors: &Registry, push: CaseToPush<'_>) -> Result<bool, CasePushError> {
     let (space, case, by) = (push.space.to_owned(), push.case.to_owned(), push.connector.to_owned());
     let run = connectors.keyed_run(&space, &by, &CasePush::incident_key(&case)).await?;
     let forget = move |db: &mut DetectDb| {
+        let known = db.cases(&space).pushed_with(&case, &by)?.map(|known| known.external_id);
         // An attempt that made the incident would be continued.
-        db.forget_run_parts(&run)?;
-        db.cases(&space).forget_pushed(&case, &by)
+        let parts = parts_of_gone_incident(&db.run_parts(&run)?, known.as_deref());
+        db.forget_run_parts(&run, &parts)?;
+        db.cases(&space).forget_pushed(&case, &by)?;
+        Ok::<_, CaseError>(known.is_some() || !parts.is_empty())
     };
-    connectors.database().run(forget).await?;
-    send(connectors, push, caller).await
+    Ok(connectors.database().run(forget).await?)
 }
 
 async fn send(connectors: &Registry, push: CaseToPush<'_>, caller: Caller) -> Result<Case, CasePushError> {

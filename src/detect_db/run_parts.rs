@@ -61,10 +61,12 @@ impl DetectDb {
         begun.commit()
     }
 
-    /// Forgets the parts of a run: its next attempt begins again.
-    pub fn forget_run_parts(&mut self, run: &KeyedRun) -> Result<(), SinkError> {
-        let sql = "DELETE FROM run_part WHERE doer = ?1 AND key = ?2";
-        let forgotten = self.connection.execute(sql, params![run.doer, run.key]);
+    /// Forgets these parts of a run: its next attempt does them again.
+    pub fn forget_run_parts(&mut self, run: &KeyedRun, parts: &[String]) -> Result<(), SinkError> {
+        let parts = serde_json::to_string(parts).unwrap_or_default();
+        let sql = "DELETE FROM run_part
+                   WHERE doer = ?1 AND key = ?2 AND part IN (SELECT value FROM json_each(?3))";
+        let forgotten = self.connection.execute(sql, params![run.doer, run.key, parts]);
         forgotten.map(drop).map_err(|error| of_database(&self.path, error))
     }
 
@@ -103,9 +105,10 @@ mod tests {
         assert_eq!(db.run_parts(&run).unwrap(), BTreeSet::new());
         let other = named("sn2", "a:call");
         for run in [&run, &other] {
-            db.note_run_parts(run, &["one".to_owned()], 1_000).unwrap();
+            db.note_run_parts(run, &["one".to_owned(), "two".to_owned()], 1_000).unwrap();
         }
-        db.forget_run_parts(&run).unwrap();
-        assert_eq!((db.run_parts(&run).unwrap().len(), db.run_parts(&other).unwrap().len()), (0, 1));
+        db.forget_run_parts(&run, &["one".to_owned(), "three".to_owned()]).unwrap();
+        assert_eq!(db.run_parts(&run).unwrap(), BTreeSet::from(["two".to_owned()]));
+        assert_eq!(db.run_parts(&other).unwrap().len(), 2);
     }
 }

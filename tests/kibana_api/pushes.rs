@@ -152,3 +152,20 @@ fn an_incident_that_an_unfinished_push_has_made_can_be_created_again_too() {
     assert_eq!((status, title(&case)), (200, &json!("INC0000002")), "{case}");
     assert_eq!(instance.incidents().len(), 1);
 }
+
+#[test]
+fn an_incident_that_one_connector_has_created_again_is_changed_by_the_other_and_gets_no_comment_twice() {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    let id = case(&api);
+    for connector in ["sn", "again"] {
+        assert_eq!(push(&api, &id, connector).0, 200);
+    }
+    instance.delete_all();
+    for connector in ["sn", "again"] {
+        let created = api.place.run_to(0, &["cases", "push", "1", connector, "--create"]);
+        assert!(created.stderr.contains("there INC0000002"), "{created:?}");
+    }
+    let incidents = instance.incidents();
+    assert_eq!((incidents.len(), &incidents[0]["work_notes"]), (1, &json!(["first"])));
+}

@@ -16,6 +16,8 @@ mod params;
 mod push;
 mod read;
 
+pub use self::push::parts_of_gone_incident;
+
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 

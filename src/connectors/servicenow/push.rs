@@ -1,6 +1,6 @@
 //! Makes or changes an incident, with comments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -54,7 +54,7 @@ pub async fn push(
     let is_new = id.is_none();
     if is_new {
         // An earlier attempt has made it.
-        id = done.iter().find_map(|part| part.strip_prefix(MADE)).map(str::to_owned);
+        id = made(&done).map(str::to_owned);
     }
     let given = incident.get("correlation_id").and_then(Value::as_str);
     let own = run.zip(given).filter(|(run, given)| is_of_run(given, run)).map(|(_, given)| given.to_owned());
@@ -110,6 +110,23 @@ pub async fn push(
         pushed.insert("comments".to_owned(), added.into());
     }
     Ok(pushed.into())
+}
+
+/// The incident that an earlier attempt has made.
+fn made(done: &BTreeSet<String>) -> Option<&str> {
+    done.iter().find_map(|part| part.strip_prefix(MADE))
+}
+
+/// Of what a run has done, what concerns an incident that is there no more: the one that is known by this id, or else the one
+/// that the run has made.
+pub fn parts_of_gone_incident(done: &BTreeSet<String>, known: Option<&str>) -> Vec<String> {
+    let Some(id) = known.or_else(|| made(done)) else { return Vec::new() };
+    let end = format!(" of {id}");
+    let is_of_it = |part: &&String| {
+        let is_comment = part.rsplit_once(' ').is_some_and(|(front, _)| front.ends_with(&end));
+        is_comment || part.strip_prefix(MADE) == Some(id)
+    };
+    done.iter().filter(is_of_it).cloned().collect()
 }
 
 /// Why an incident was not changed: it may not be there any more.
@@ -211,4 +228,26 @@ fn prefixed(incident: &Map<String, Value>, additional: &Map<String, Value>) -> M
 fn sys_id(client: &Instance<'_>, attempt: &str, result: &Value) -> Result<String, RunFailure> {
     let id = result["sys_id"].as_str().filter(|id| !id.is_empty());
     id.map(str::to_owned).ok_or_else(|| client.failed(attempt, "Unexpected result", Retry::No))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_to_an_incident_that_is_alive_is_not_forgotten_with_one_that_is_gone() {
+        let parts = |ids: &[&str]| -> BTreeSet<String> {
+            let of_one = |id: &&str| [format!("incident {id}"), format!("comment c h of {id} 0")];
+            ids.iter().flat_map(of_one).collect()
+        };
+        let gone = |done: &BTreeSet<String>, known: Option<&str>| -> BTreeSet<String> {
+            parts_of_gone_incident(done, known).into_iter().collect()
+        };
+        let done = parts(&["a1", "b2"]);
+        assert_eq!(gone(&done, Some("b2")), parts(&["b2"]));
+        assert_eq!(gone(&done, None), parts(&["a1"]), "the one that the next attempt would continue");
+        for (done, known) in [(&done, Some("2")), (&done, Some("c3")), (&parts(&[]), None)] {
+            assert_eq!(gone(done, known), parts(&[]), "{known:?}");
+        }
+    }
 }
