@@ -208,23 +208,24 @@ impl CaseStore<'_> {
         })
     }
 
-    /// Keeps which items of this version of a case were refused there, and why.
+    /// Keeps which items of this version of a case were refused there, and why; and that they may be there nevertheless.
     pub fn keep_refused(
         &mut self,
         id: &str,
         items: &[String],
         version: &str,
         why: &str,
+        may_be_there: bool,
     ) -> Result<(), CaseError> {
         let version: i64 = version.parse().unwrap_or_default();
         let why = one_line(why);
         self.of_outbox(id, |turn, row| {
             let sql = "INSERT INTO case_sent (case_id, remote, item, refused, why)
                        SELECT case_id, remote, ?2, ?3, ?4 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL
-                       ON CONFLICT DO UPDATE SET refused = excluded.refused, why = excluded.why, tried = NULL";
+                       ON CONFLICT DO UPDATE SET refused = excluded.refused, why = excluded.why, tried = iif(?5, tried, NULL)";
             let mut insert = turn.begun.prepare_cached(sql)?;
             for item in items {
-                insert.execute(params![row, item, version, why])?;
+                insert.execute(params![row, item, version, why, may_be_there])?;
             }
             Ok(())
         })

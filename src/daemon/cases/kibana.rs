@@ -45,6 +45,8 @@ pub(super) enum CasesApiError {
     Intercepted(RemoteError),
     /// It refuses this: its status, and its own text, which may quote what was sent.
     Refused(u16, String),
+    /// Something between here and Kibana refuses the size of this, or of Kibana's answer: then it was done. The text is its own.
+    Oversized(String),
 }
 
 impl From<RemoteError> for CasesApiError {
@@ -111,8 +113,11 @@ impl KibanaCases {
         if answer.status.is_success() {
             return Ok(answer);
         }
-        if !is_own(&answer) && answer.status != StatusCode::PAYLOAD_TOO_LARGE {
-            return Err(CasesApiError::Intercepted(self.intercepted(&answer)));
+        if !is_own(&answer) {
+            return Err(match answer.status {
+                StatusCode::PAYLOAD_TOO_LARGE => CasesApiError::Oversized(self.client.said_whole(&answer)),
+                _ => CasesApiError::Intercepted(self.intercepted(&answer)),
+            });
         }
         let said = self.client.said_whole(&answer);
         Err(match answer.status {
@@ -231,7 +236,9 @@ impl CasesApi for KibanaCases {
     async fn detach(&self, id: &str, attachment: &str) -> Result<(), CasesApiError> {
         let path = format!("/api/cases/{}/comments/{}", segment(id), segment(attachment));
         match self.ask(Method::DELETE, &path, None).await {
-            Ok(_) | Err(CasesApiError::Gone) => Ok(()),
+            Ok(answer) => removed(&answer),
+            Err(CasesApiError::Gone) => Ok(()),
+            Err(CasesApiError::TooLarge) => Err(not_removed(StatusCode::OK)),
             Err(error) => Err(error),
         }
     }
@@ -261,6 +268,17 @@ fn too_large(status: StatusCode) -> CasesApiError {
     CasesApiError::Intercepted(kind.of(Service::KibanaCases))
 }
 
+/// What a success means that answers a removal: Kibana's has nothing to say.
+fn removed(answer: &Response) -> Result<(), CasesApiError> {
+    let is_kibanas = answer.status == StatusCode::NO_CONTENT || answer.body.is_empty();
+    if is_kibanas { Ok(()) } else { Err(not_removed(answer.status)) }
+}
+
+fn not_removed(status: StatusCode) -> CasesApiError {
+    let kind = RemoteErrorKind::Intercepted { status: status.as_u16() };
+    CasesApiError::Intercepted(kind.of(Service::KibanaCases))
+}
+
 /// What was written: only the answer to that has all comments of the case, and a refusal is short.
 fn done<T>(written: Result<T, CasesApiError>) -> Result<Option<T>, CasesApiError> {
     match written {
@@ -284,6 +302,21 @@ mod tests {
         assert_eq!(too_large(StatusCode::OK), CasesApiError::TooLarge);
         for status in [StatusCode::FORBIDDEN, StatusCode::BAD_GATEWAY, StatusCode::FOUND] {
             assert!(matches!(too_large(status), CasesApiError::Intercepted(_)), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_page_in_answer_to_a_removal_is_no_removal() {
+        let answer = |status: u16, body: &'static str| Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: http::HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+        };
+        for (status, body) in [(204, ""), (200, "")] {
+            assert_eq!(removed(&answer(status, body)), Ok(()), "{status}");
+        }
+        for (status, body) in [(200, "<html>sign in</html>"), (200, "{}"), (202, "later")] {
+            assert!(matches!(removed(&answer(status, body)), Err(CasesApiError::Intercepted(_))), "{body}");
         }
     }
 }

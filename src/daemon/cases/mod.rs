@@ -33,7 +33,7 @@ mod tests;
 mod text;
 mod worker;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -127,7 +127,7 @@ impl CaseRoute {
         let progress = assembly.registry.put(status);
         let target = CaseTarget {
             name: format!("kibana {} {}", self.kibana.url, self.kibana.space),
-            search_lag: self.settings.search_lag.as_secs().cast_signed(),
+            search_lag: lag_seconds(self.settings.search_lag),
         };
         let client = KibanaClient::for_cases(&self.kibana, assembly.environment.clone());
         let alerts = self.alerts.map(|(name, settings)| AlertsSink {
@@ -148,6 +148,11 @@ impl CaseRoute {
         };
         CaseWorker::new(sender, target, progress, assembly.retry(&self.settings.sink))
     }
+}
+
+/// A lag in the seconds of clocks: what is written at the end of a second has been there for a second less than they show.
+fn lag_seconds(lag: Duration) -> i64 {
+    lag.as_secs().cast_signed() + i64::from(lag.subsec_nanos() > 0) + 1
 }
 
 /// The route that sends cases with the old settings and no longer, and that with the new ones, if these differ.

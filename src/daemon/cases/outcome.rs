@@ -66,6 +66,10 @@ impl From<CasesApiError> for SendFault {
                 let said = cut_text(&said, SAID_MAX);
                 Self::Refused(format!("Kibana refuses it (status {status}): {said}"))
             }
+            CasesApiError::Oversized(said) => {
+                let said = cut_text(&said, SAID_MAX);
+                Self::Refused(format!("something before Kibana refuses its size (status 413): {said}"))
+            }
         }
     }
 }

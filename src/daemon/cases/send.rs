@@ -67,11 +67,12 @@ impl CaseSender {
                 .collect(),
             base: case.fields.clone(),
             is_unsure: false,
+            is_unclear: false,
             summarised: 0,
             unseen: 0,
         };
         let done = turn.run().await;
-        (done, turn.is_unsure)
+        (done, turn.is_unsure || turn.is_unclear)
     }
 
     /// Whether one of these cases is there. Ids are never given twice: then it is the Kibana that gave it.
@@ -85,7 +86,8 @@ impl CaseSender {
                     | CasesApiError::Conflict
                     | CasesApiError::TooMuch(_)
                     | CasesApiError::TooLarge
-                    | CasesApiError::Refused(..),
+                    | CasesApiError::Refused(..)
+                    | CasesApiError::Oversized(_),
                 ) => {}
                 Err(CasesApiError::Remote(error) | CasesApiError::Intercepted(error)) => return Err(error),
             }
@@ -112,6 +114,8 @@ pub(super) struct SendTurn<'a> {
     pub(super) base: Vec<SentFields>,
     /// Whether something was begun whose end is not kept.
     is_unsure: bool,
+    /// Whether something was refused that may have been done.
+    is_unclear: bool,
     /// Alerts of which there is only a summary.
     pub(super) summarised: usize,
     /// Changes and removals of what a search does not show yet.
@@ -202,9 +206,12 @@ impl SendTurn<'_> {
                 None => return Err(SendFault::gone()),
             }
         }
-        // A search may show for a while what was deleted.
-        let tagged = api.with_tag(&tag(&of.case.id)).await?;
-        let found = match tagged.filter(|found| of.remote.as_ref() != Some(&found.id)) {
+        let found = match api.with_tag(&tag(&of.case.id)).await? {
+            // A search may show for a while what was deleted.
+            Some(tagged) => api.get(&tagged.id).await?,
+            None => None,
+        };
+        let found = match found {
             Some(found) => {
                 if self.base.is_empty() {
                     // What was changed there since remains.
@@ -323,9 +330,13 @@ impl SendTurn<'_> {
 
     /// Something was written, and is to be kept next; or it is unknown whether it was; or it was refused.
     pub(super) fn wrote<T>(&mut self, done: Result<T, CasesApiError>) -> Result<T, SendFault> {
+        self.is_unclear |= matches!(done, Err(CasesApiError::Oversized(_)));
         self.is_unsure = match &done {
             // Kibana attaches something and changes its case at the same time: only the latter is in conflict.
-            Ok(_) | Err(CasesApiError::Conflict | CasesApiError::Intercepted(_)) => true,
+            Ok(_)
+            | Err(CasesApiError::Conflict | CasesApiError::Intercepted(_) | CasesApiError::Oversized(_)) => {
+                true
+            }
             Err(CasesApiError::Remote(error)) => may_be_done(&error.kind),
             Err(
                 CasesApiError::Gone
@@ -364,11 +375,14 @@ impl SendTurn<'_> {
 
     /// Kibana refuses items; the rest of the case continues.
     pub(super) async fn keep_refused(&mut self, items: Vec<String>, said: String) -> Result<(), SendFault> {
-        items.iter().for_each(|item| _ = self.tried.remove(item));
+        let may_be_there = self.is_unsure;
+        if !may_be_there {
+            items.iter().for_each(|item| _ = self.tried.remove(item));
+        }
         self.refused.extend(items.iter().cloned());
         self.said = Some(said.clone());
         let version = self.of.case.version.clone();
-        self.keep(move |cases, id| cases.keep_refused(id, &items, &version, &said)).await
+        self.keep(move |cases, id| cases.keep_refused(id, &items, &version, &said, may_be_there)).await
     }
 
     /// Keeps what was done.

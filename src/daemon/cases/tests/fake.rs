@@ -68,6 +68,8 @@ pub(super) enum CaseCallFate {
     Removed,
     /// What Kibana says of it is more than is read.
     Large,
+    /// It is carried out, and a proxy finds the answer too large.
+    OversizedAfter,
 }
 
 /// A case, and since when searches show it.
@@ -83,6 +85,8 @@ pub(super) struct FakeKibana {
     /// Seconds until a search shows what was written.
     lag: i64,
     pub(super) cases: Mutex<BTreeMap<String, FakeCase>>,
+    /// Cases that were deleted, and that searches still show.
+    pub(super) ghosts: Mutex<Vec<RemoteCase>>,
     /// Cases that were ever created: no id is given twice.
     created: AtomicUsize,
     fates: Mutex<VecDeque<CaseCallFate>>,
@@ -107,6 +111,7 @@ impl FakeKibana {
             clock,
             lag,
             cases: Mutex::default(),
+            ghosts: Mutex::default(),
             created: AtomicUsize::default(),
             fates: Mutex::default(),
             calls: Mutex::default(),
@@ -170,6 +175,10 @@ impl FakeKibana {
                 return intercepted();
             }
             CaseCallFate::InterceptedBefore => Some(intercepted()),
+            CaseCallFate::OversizedAfter => {
+                _ = work(&mut self.cases.lock().unwrap());
+                return Err(CasesApiError::Oversized("too large".to_owned()));
+            }
             CaseCallFate::ConflictAfter => {
                 _ = work(&mut self.cases.lock().unwrap());
                 return Err(CasesApiError::Conflict);
@@ -212,7 +221,9 @@ impl CasesApi for FakeKibana {
         let now = self.now();
         self.call("find", tag, |cases| {
             let seen = |case: &&FakeCase| case.seen_at <= now && case.case.fields.tags.contains(tag);
-            Ok(cases.values().find(seen).map(|found| found.case.clone()))
+            let ghosts = self.ghosts.lock().unwrap();
+            let ghost = ghosts.iter().find(|case| case.fields.tags.contains(tag)).cloned();
+            Ok(ghost.or_else(|| cases.values().find(seen).map(|found| found.case.clone())))
         })
         .await
     }
