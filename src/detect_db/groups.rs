@@ -222,5 +222,5 @@ fn group_id(rule: [i64; 2], values: &[Option<Cow<'_, str>>], bytes: &mut Vec<u8>
             }
         }
     }
-    xxh3_64(&bytes).cast_signed()
+    xxh3_64(bytes).cast_signed()
 }
