@@ -10,6 +10,7 @@
 //! | `fields`, `said`, `response`, `stable_id` | what several types need: strict reading, texts of other systems, statuses, names |
 //! | `receiver` | who is asked when a connector runs |
 //! | `progress` | which parts of a run are done |
+//! | `unwritten` | what the database is to know of runs, while another process has locked it |
 //! | `param_language` | the language of a text of the parameters |
 //! | `catalogue` | the types that ccfd has |
 //! | `cases` | the type of the system's own connector, which only actions of alerts use |
@@ -45,6 +46,7 @@ mod servicenow;
 mod slack;
 mod stable_id;
 mod stream_timing;
+mod unwritten;
 mod webhook;
 
 pub use self::{

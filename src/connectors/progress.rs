@@ -8,24 +8,23 @@ use std::{
 
 use collectors::Clock;
 
-use super::run::{Retry, RunFailure};
-use crate::{
-    detect_db::{DetectThread, KeyedRun},
-    reasons::with_reasons,
-    sinks::SinkError,
+use super::{
+    run::{Retry, RunFailure},
+    unwritten::UnwrittenRuns,
 };
+use crate::{detect_db::KeyedRun, reasons::with_reasons, sinks::SinkError};
 
 /// The parts of one run.
 pub struct RunProgress {
     /// Where they are kept; `None` for a run that is attempted once.
-    kept: Option<(Arc<DetectThread>, KeyedRun, Clock)>,
+    kept: Option<(Arc<UnwrittenRuns>, KeyedRun, Clock)>,
     noted: Mutex<BTreeSet<String>>,
 }
 
 impl RunProgress {
     /// Of a run with a key, in the database.
-    pub fn kept(database: Arc<DetectThread>, run: KeyedRun, clock: Clock) -> Self {
-        Self { kept: Some((database, run, clock)), noted: Mutex::default() }
+    pub(super) fn kept(unwritten: Arc<UnwrittenRuns>, run: KeyedRun, clock: Clock) -> Self {
+        Self { kept: Some((unwritten, run, clock)), noted: Mutex::default() }
     }
 
     /// Of a run that is attempted once.
@@ -40,9 +39,11 @@ impl RunProgress {
     /// If they cannot be read: another attempt may help.
     pub async fn done(&self) -> Result<BTreeSet<String>, RunFailure> {
         let mut done = self.noted().clone();
-        if let Some((database, run, _)) = &self.kept {
+        if let Some((unwritten, run, _)) = &self.kept {
+            // First: what is written meanwhile is in the database.
+            done.extend(unwritten.parts(run));
             let run = run.clone();
-            let before = database.run(move |db| db.run_parts(&run)).await;
+            let before = unwritten.database().run(move |db| db.run_parts(&run)).await;
             done.extend(before.map_err(|error| unreadable(&error))?);
         }
         Ok(done)
@@ -54,22 +55,50 @@ impl RunProgress {
     ///
     /// The same.
     pub async fn done_by_others(&self, parts: Vec<String>) -> Result<BTreeSet<String>, RunFailure> {
-        let Some((database, run, _)) = &self.kept else { return Ok(BTreeSet::new()) };
+        let Some((unwritten, run, _)) = &self.kept else { return Ok(BTreeSet::new()) };
+        let mut done = unwritten.parts_of_others(run, &parts);
         let run = run.clone();
-        let found = database.run(move |db| db.parts_of_others(&run, &parts)).await;
-        found.map_err(|error| unreadable(&error))
+        let found = unwritten.database().run(move |db| db.parts_of_others(&run, &parts)).await;
+        done.extend(found.map_err(|error| unreadable(&error))?);
+        Ok(done)
     }
 
-    /// Notes that parts are done.
+    /// Notes that a part begins, before anything is sent for it.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be kept: another attempt may help.
+    pub async fn note_begun(&self, part: &str) -> Result<(), RunFailure> {
+        if let Some((unwritten, run, clock)) = &self.kept {
+            let (run, parts, now) = (run.clone(), [part.to_owned()], clock.now());
+            let kept = unwritten.database().run(move |db| db.note_run_parts(&run, &parts, now)).await;
+            kept.map_err(|error| {
+                tracing::warn!(error = with_reasons(&error), "that a part of a run begins is not kept");
+                let why = "that it begins cannot be kept, so nothing was sent";
+                RunFailure::returned(why, None, Retry::Yes)
+            })?;
+        }
+        self.noted().insert(part.to_owned());
+        Ok(())
+    }
+
+    /// Takes back that a part has begun: it was refused.
+    pub async fn note_refused(&self, part: &str) {
+        self.noted().remove(part);
+        let Some((unwritten, run, _)) = &self.kept else { return };
+        let (run, parts) = (run.clone(), [part.to_owned()]);
+        let forgotten = unwritten.database().run(move |db| db.forget_run_parts(&run, &parts)).await;
+        if let Err(error) = forgotten {
+            tracing::warn!(error = with_reasons(&error), "that a part of a run was refused is not kept");
+        }
+    }
+
+    /// Notes that parts are done. What cannot be written is known to the next attempt all the same, and written later.
     pub async fn note(&self, parts: impl IntoIterator<Item = String>) {
         let parts: Vec<String> = parts.into_iter().collect();
         self.noted().extend(parts.iter().cloned());
-        let Some((database, run, clock)) = &self.kept else { return };
-        let (run, now) = (run.clone(), clock.now());
-        if let Err(error) = database.run(move |db| db.note_run_parts(&run, &parts, now)).await {
-            // At worst the next attempt repeats them.
-            tracing::warn!(error = with_reasons(&error), "what an attempt of a run has done is not kept");
-        }
+        let Some((unwritten, run, clock)) = &self.kept else { return };
+        unwritten.note(run, parts, clock.now()).await;
     }
 
     fn noted(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
@@ -80,4 +109,38 @@ impl RunProgress {
 fn unreadable(error: &SinkError) -> RunFailure {
     tracing::error!(error = with_reasons(error), "what attempts of a run have done cannot be read");
     RunFailure::returned("what earlier attempts have done cannot be read", None, Retry::Yes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::unwritten::tests::locked;
+
+    fn texts(parts: &[&str]) -> BTreeSet<String> {
+        parts.iter().map(|part| (*part).to_owned()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_done_during_a_lock_is_done_for_the_next_attempt_and_written_later() {
+        let (_dir, unwritten, other) = locked().await;
+        let run = |key: &str| KeyedRun { doer: "sn".to_owned(), key: key.to_owned() };
+        let attempt = |key| RunProgress::kept(Arc::clone(&unwritten), run(key), Clock::from_fn(|| 1_000));
+        attempt("a").note(["one".to_owned()]).await;
+        assert_eq!(attempt("a").done().await.unwrap(), texts(&["one"]));
+        assert_eq!(attempt("b").done().await.unwrap(), texts(&[]));
+        let both = || vec!["one".to_owned(), "two".to_owned()];
+        assert_eq!(attempt("b").done_by_others(both()).await.unwrap(), texts(&["one"]));
+        assert_eq!(attempt("a").done_by_others(both()).await.unwrap(), texts(&[]));
+        let begun = attempt("a").note_begun("two").await.unwrap_err();
+        assert_eq!(begun.retry, Retry::Yes);
+        assert_eq!(attempt("a").done().await.unwrap(), texts(&["one"]), "it has not begun");
+        other.execute_batch("ROLLBACK").unwrap();
+        attempt("b").note(["three".to_owned()]).await;
+        let written = unwritten.database().run(move |db| db.run_parts(&run("a"))).await.unwrap();
+        assert_eq!((written, unwritten.parts(&run("b"))), (texts(&["one"]), texts(&[])));
+        attempt("a").note_begun("two").await.unwrap();
+        assert_eq!(attempt("a").done().await.unwrap(), texts(&["one", "two"]));
+        attempt("a").note_refused("two").await;
+        assert_eq!(attempt("a").done().await.unwrap(), texts(&["one"]));
+    }
 }

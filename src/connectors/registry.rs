@@ -18,7 +18,7 @@ mod tests;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use collectors::Clock;
@@ -32,6 +32,7 @@ use super::{
     connector_type::{ConnectorType, TypeInfo},
     error::ConnectorError,
     run::{Caller, RunFailure, RunOutput},
+    unwritten::UnwrittenRuns,
 };
 use crate::{
     config::{Config, Environment},
@@ -48,7 +49,8 @@ pub struct Registry {
     clock: Clock,
     /// The name of the daemon that this process is; none in commands.
     daemon: OnceLock<Arc<str>>,
-    late: Mutex<LateRunLog>,
+    late: LateRunLog,
+    unwritten: Arc<UnwrittenRuns>,
 }
 
 /// A connector to make.
@@ -111,7 +113,8 @@ impl Registry {
     fn with_parts(parts: RegistryParts, clock: Clock) -> Self {
         let database = Arc::new(DetectThread::new(parts.secrets.database().to_owned()));
         let (parts, daemon) = (RwLock::new(Arc::new(parts)), OnceLock::new());
-        Self { parts, database, clock, daemon, late: Mutex::default() }
+        let unwritten = UnwrittenRuns::new(Arc::clone(&database));
+        Self { parts, database, clock, daemon, late: LateRunLog::default(), unwritten }
     }
 
     /// The time.

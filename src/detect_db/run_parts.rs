@@ -18,7 +18,7 @@ CREATE TABLE run_part (
 const KEPT: i64 = 30 * 24 * 60 * 60;
 
 /// One run, however often it is attempted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyedRun {
     /// Who has what it has done: the receiver, whatever the id of the connector, or a type that brings it to others.
     pub doer: String,

@@ -11,7 +11,7 @@ use crate::sinks::{SinkError, disk, sink_thread::SinkThread};
 
 /// Free bytes below which the database is not created: what it writes at once, many times over.
 pub const FREE_MIN: u64 = 16 << 20;
-/// How long work waits for a lock for which earlier work has waited in vain, while this work waited for that.
+/// How long brief work waits for a lock for which earlier work has waited in vain, while this work waited for that.
 const BUSY_STILL: Duration = Duration::from_millis(20);
 
 /// The database on a thread of its own, opened at its first use and again if the file was moved away.
@@ -35,15 +35,46 @@ impl DetectThread {
         Self { path, open: Arc::default(), busy: BUSY, locked_at, actions, thread: SinkThread::default() }
     }
 
+    /// The same with another wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(path: PathBuf, busy: Duration) -> Self {
+        Self { busy, ..Self::new(path) }
+    }
+
     /// Takes these actions into use, from the next work on.
     pub fn act(&self, actions: Arc<[OutboxAction]>) {
         *self.actions.lock().unwrap_or_else(PoisonError::into_inner) = actions;
     }
 
-    /// Does this work on the thread, after earlier work. For a lock of another process it waits some seconds, and no longer
-    /// because others wait for it, too.
+    /// Does this work on the thread, after earlier work. For a lock of another process it waits some seconds.
     pub async fn run<T, E>(
         &self,
+        work: impl FnOnce(&mut DetectDb) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SinkError> + Send + 'static,
+    {
+        self.run_waiting(self.busy, work).await
+    }
+
+    /// The same for work that loses nothing if it fails. It waits for a lock no longer because others wait for it, too: what has
+    /// waited behind other work through the same lock has waited for it.
+    pub async fn run_briefly<T, E>(
+        &self,
+        work: impl FnOnce(&mut DetectDb) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SinkError> + Send + 'static,
+    {
+        self.run_waiting(BUSY_STILL, work).await
+    }
+
+    /// Does this work, which waits so long for a lock for which earlier work has waited in vain meanwhile.
+    async fn run_waiting<T, E>(
+        &self,
+        still: Duration,
         work: impl FnOnce(&mut DetectDb) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
@@ -63,9 +94,8 @@ impl DetectThread {
                 None => DetectDb::open(&path, FREE_MIN)?,
             };
             db.act(actions);
-            // What has waited behind other work through the same lock has waited for it: else each would add its own wait.
             let mut locked_at = locked_at.lock().unwrap_or_else(PoisonError::into_inner);
-            db.wait_for_locks(if locked_at.is_some_and(|at| asked < at) { BUSY_STILL } else { busy })?;
+            db.wait_for_locks(if locked_at.is_some_and(|at| asked < at) { still } else { busy })?;
             let begun = Instant::now();
             let done = work(&mut db);
             if done.is_err() && begun.elapsed() >= busy {
@@ -103,15 +133,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn however_much_waits_for_a_lock_each_waits_once() {
+    async fn however_much_brief_work_waits_for_a_lock_each_waits_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("detect.db");
-        let thread = DetectThread { busy: Duration::from_millis(300), ..DetectThread::new(path.clone()) };
+        let thread = DetectThread::waiting(path.clone(), Duration::from_millis(300));
         thread.run(|db| db.ensure_writable()).await.unwrap();
         let other = rusqlite::Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let begun = Instant::now();
-        let all = futures::future::join_all((0..40).map(|_| thread.run(|db| db.ensure_writable()))).await;
+        let all =
+            futures::future::join_all((0..40).map(|_| thread.run_briefly(|db| db.ensure_writable()))).await;
         assert!(all.iter().all(|done| matches!(done, Err(SinkError::Busy { .. }))), "{all:?}");
         assert!(begun.elapsed() < Duration::from_secs(5), "not 40 times 300 ms: {:?}", begun.elapsed());
         let begun = Instant::now();
@@ -119,6 +150,24 @@ mod tests {
         assert!(begun.elapsed() >= Duration::from_millis(300), "what comes later waits itself");
         other.execute_batch("ROLLBACK").unwrap();
         thread.run(|db| db.ensure_writable()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_must_not_be_lost_waits_for_a_lock_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("detect.db");
+        let thread = DetectThread::waiting(path.clone(), Duration::from_secs(1));
+        thread.run(|db| db.ensure_writable()).await.unwrap();
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let freed = async {
+            tokio::time::sleep(Duration::from_millis(1_400)).await;
+            other.execute_batch("ROLLBACK").unwrap();
+        };
+        let begun = thread.run_briefly(|db| db.ensure_writable());
+        let (begun, kept, ()) = tokio::join!(begun, thread.run(|db| db.ensure_writable()), freed);
+        begun.unwrap_err();
+        kept.unwrap();
     }
 
     #[tokio::test]

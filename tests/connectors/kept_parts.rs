@@ -10,10 +10,10 @@ use tempfile::TempDir;
 
 use super::{
     object,
-    servicenow::Instance,
+    servicenow::{Instance, TABLE},
     smtp::{Answer, Encryption, Smtp},
 };
-use crate::support::fake::{Reply, Step};
+use crate::support::fake::{Fate, Reply, Step};
 
 /// Connectors of the settings.
 struct Kept {
@@ -100,6 +100,35 @@ async fn the_incident_of_another_action_is_not_taken_for_one_that_never_came_to_
     let failed = kept.attempt("sn", &push("alert-1"), "alert-1:tell").await.unwrap_err();
     assert_eq!((failed.retry, instance.incidents().len()), (Retry::Yes, 1));
     kept.attempt("sn", &push("alert-1"), "alert-1:tell").await.unwrap();
+    assert_eq!(instance.incidents().len(), 2, "each has its own");
+}
+
+#[tokio::test]
+async fn an_incident_that_an_attempt_has_found_is_that_of_no_other_action() {
+    let instance = Instance::start();
+    let kept = Kept::new(&service_now(&instance, &["sn"]));
+    instance.server.script_for(TABLE, [Step::from(Fate::Lost)]);
+    kept.attempt("sn", &push("alert-1"), "alert-1:call").await.unwrap_err();
+    let found = kept.attempt("sn", &push("alert-1"), "alert-1:call").await.unwrap();
+    assert_eq!((&found["id"], instance.incidents().len()), (&instance.incidents()[0]["sys_id"], 1));
+    // Nobody knows whether that one was made.
+    instance.server.script_for(TABLE, [Step::from(Reply::status(504))]);
+    kept.attempt("sn", &push("alert-1"), "alert-1:tell").await.unwrap_err();
+    let other = kept.attempt("sn", &push("alert-1"), "alert-1:tell").await.unwrap();
+    assert_ne!(other["id"], found["id"]);
+    assert_eq!(instance.incidents().len(), 2, "each has its own");
+}
+
+#[tokio::test]
+async fn after_a_refusal_no_incident_is_looked_for() {
+    let instance = Instance::start();
+    let (kept, other) =
+        (Kept::new(&service_now(&instance, &["sn"])), Kept::new(&service_now(&instance, &["sn"])));
+    instance.server.script_for(TABLE, [Step::from(Reply::status(503))]);
+    kept.attempt("sn", &push("alert-1"), "alert-1:call").await.unwrap_err();
+    // Somebody else makes one under the same id.
+    other.attempt("sn", &push("alert-1"), "alert-1:call").await.unwrap();
+    kept.attempt("sn", &push("alert-1"), "alert-1:call").await.unwrap();
     assert_eq!(instance.incidents().len(), 2, "each has its own");
 }
 

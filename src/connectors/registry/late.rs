@@ -1,6 +1,11 @@
 //! Runs that begin late, because the database must know of a run before it sends anything.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
 
 use crate::{log_throttle::LogThrottle, reasons::with_reasons, sinks::SinkError};
 
@@ -19,30 +24,66 @@ struct LateRuns {
     error: Option<String>,
 }
 
-/// Says that runs begin late: at once, and then now and then.
-pub(super) struct LateRunLog(LogThrottle<LateRuns>);
+/// Says that runs begin late: of the first at once, and of those that follow together, a minute later.
+#[derive(Clone)]
+pub(super) struct LateRunLog(Arc<Mutex<LateRunSums>>);
+
+struct LateRunSums {
+    late: LogThrottle<LateRuns>,
+    /// How many runs the lines of the log have named.
+    said: u64,
+}
 
 impl Default for LateRunLog {
     fn default() -> Self {
-        Self(LogThrottle::new(SAID_EVERY))
+        Self(Arc::new(Mutex::new(LateRunSums { late: LogThrottle::new(SAID_EVERY), said: 0 })))
     }
 }
 
 impl LateRunLog {
-    /// A run has waited so long for the database to know of it. Returns whether that is logged now.
-    pub(super) fn note(&mut self, wait: Duration, kept: Result<(), SinkError>) -> bool {
+    /// A run has waited so long for the database to know of it.
+    pub(super) fn note(&self, wait: Duration, kept: Result<(), SinkError>) {
         if wait < LATE && kept.is_ok() {
-            return false;
+            return;
         }
-        let said = self.0.add(|late| {
+        let mut is_first = false;
+        let mut sums = self.sums();
+        let due = sums.late.add(|late| {
             late.runs += 1;
+            is_first = late.runs == 1;
             late.wait = late.wait.max(wait);
             if let Err(error) = &kept {
                 late.unrecorded += 1;
                 late.error = Some(with_reasons(error));
             }
         });
-        let Some(LateRuns { runs, unrecorded, wait, error }) = said else { return false };
+        match due {
+            Some(late) => sums.say(late),
+            None => {
+                if let Some(due) = sums.late.due().filter(|_| is_first) {
+                    tokio::spawn(self.clone().say_at(due));
+                }
+            }
+        }
+    }
+
+    /// Says at this time what was not said before it.
+    async fn say_at(self, due: Instant) {
+        sleep_until(due).await;
+        let mut sums = self.sums();
+        if let Some(late) = sums.late.due_now() {
+            sums.say(late);
+        }
+    }
+
+    fn sums(&self) -> MutexGuard<'_, LateRunSums> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LateRunSums {
+    fn say(&mut self, LateRuns { runs, unrecorded, wait, error }: LateRuns) {
+        self.said += runs;
         let wait_seconds = wait.as_secs_f64();
         let advice = "see which process holds the lock of detect.db, or whether its disk is full";
         tracing::warn!(
@@ -53,7 +94,6 @@ impl LateRunLog {
             advice,
             "runs of connectors waited for detect.db before they were sent"
         );
-        true
     }
 }
 
@@ -62,13 +102,22 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn that_runs_begin_late_is_said_once_and_then_summed_up() {
-        let mut log = LateRunLog::default();
+    async fn that_runs_begin_late_is_said_at_once_and_of_those_that_follow_a_minute_later() {
+        let log = LateRunLog::default();
+        let said = || log.sums().said;
         let failed = || Err(SinkError::Busy { path: "detect.db".to_owned() });
-        assert!(!log.note(Duration::from_millis(20), Ok(())));
-        assert!(log.note(Duration::from_secs(5), failed()));
-        assert!(!log.note(Duration::from_secs(2), Ok(())) && !log.note(Duration::ZERO, failed()));
-        tokio::time::advance(SAID_EVERY).await;
-        assert!(log.note(Duration::from_secs(3), Ok(())));
+        log.note(Duration::from_millis(20), Ok(()));
+        assert_eq!(said(), 0);
+        log.note(Duration::from_secs(5), failed());
+        assert_eq!(said(), 1);
+        for _ in 0..99 {
+            log.note(Duration::from_secs(2), Ok(()));
+        }
+        assert_eq!(said(), 1);
+        tokio::time::sleep(SAID_EVERY + LATE).await;
+        assert_eq!(said(), 100, "though no other begins late");
+        tokio::time::sleep(SAID_EVERY).await;
+        log.note(Duration::ZERO, failed());
+        assert_eq!(said(), 101);
     }
 }

@@ -1,6 +1,6 @@
 //! Runs of connectors.
 
-use std::sync::PoisonError;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -18,7 +18,6 @@ use crate::{
         run::{Caller, Retry, RunContext, RunFailure, RunOutput},
     },
     detect_db::{KeyedRun, RunRecord, new_uid},
-    reasons::with_reasons,
     sinks::SinkError,
 };
 
@@ -31,8 +30,8 @@ impl Registry {
         for _ in 0..TURNS {
             tokio::task::yield_now().await;
         }
-        // The database does one thing after the other. That it cannot be used was said when a run was to be recorded.
-        _ = self.database().run(|_| Ok::<_, SinkError>(())).await;
+        // The database does one thing after the other.
+        self.unwritten.write().await;
     }
 
     /// Runs a connector: with these parameters, or with those of a test.
@@ -60,12 +59,11 @@ impl Registry {
         let (keep, kept) = oneshot::channel();
         let keep = |record| _ = keep.send(record);
         let begun = BegunRun::new(&connector, space, &caller, run.now, outgoing.has_sent(), keep);
-        let database = self.database();
+        let unwritten = Arc::clone(&self.unwritten);
         // In a task of its own: a run whose caller leaves is recorded as well.
         let recording = tokio::spawn(async move {
-            let Ok(record) = kept.await else { return };
-            if let Err(error) = database.run(move |db| db.record_run(&record)).await {
-                tracing::warn!(error = with_reasons(&error), "a run of a connector is not recorded");
+            if let Ok(record) = kept.await {
+                unwritten.record(record).await;
             }
         });
         self.keep_begun(begun.record()).await;
@@ -91,8 +89,8 @@ impl Registry {
     /// it waits some seconds; that a run is not recorded must not keep it from its work.
     async fn keep_begun(&self, record: RunRecord) {
         let (daemon, asked) = (self.daemon.get().cloned(), Instant::now());
-        let kept = self.database().run(move |db| db.begin_run(&record, daemon.as_deref())).await;
-        self.late.lock().unwrap_or_else(PoisonError::into_inner).note(asked.elapsed(), kept);
+        let kept = self.database().run_briefly(move |db| db.begin_run(&record, daemon.as_deref())).await;
+        self.late.note(asked.elapsed(), kept);
     }
 
     /// Records the runs that earlier processes left in flight, if this is the daemon.
@@ -159,7 +157,7 @@ impl Attempt<'_> {
         let progress = match self.idempotency_key {
             Some(key) => {
                 let run = KeyedRun { doer: doer(kind, &connector.config, &secrets), key: key.to_owned() };
-                RunProgress::kept(self.registry.database(), run, self.registry.clock.clone())
+                RunProgress::kept(Arc::clone(&self.registry.unwritten), run, self.registry.clock.clone())
             }
             None => RunProgress::forgotten(),
         };

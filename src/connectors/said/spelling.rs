@@ -130,6 +130,7 @@ fn entity(text: &str) -> Option<(char, usize)> {
         "apos" => '\'',
         "nbsp" => ' ',
         "commat" => '@',
+        "period" => '.',
         _ => match name.strip_prefix('#')? {
             hex if hex.starts_with(['x', 'X']) => char::from_u32(number(hex.get(1..)?)?)?,
             decimal => char::from_u32(decimal.parse().ok()?)?,

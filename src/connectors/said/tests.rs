@@ -177,6 +177,20 @@ fn an_address_is_hidden_however_it_is_spelled() {
         "adé@büchér.example",
         "ada.king@[192.0.2.7]",
         "ada@mail",
+        r"ad\u0061\u002eking\u0040example.com",
+        "ada&#46;king&#64;example.com",
+        "ada&amp;period;king&amp;commat;example&period;com",
+        "ada&eacute;king@example.com",
+        "o&#39;brien@example.com",
+        r"o\'brien@example.com",
+        r#"\"ada king\"@example.com"#,
+        r#""ada\"king"@example.com"#,
+        "&quot;ada king&quot;@example.com",
+        "ada.king＠example.com",
+        "ada.king﹫example.com",
+        "a\u{308}da@example.com",
+        "क्षि@क्षि.in",
+        "ada.king@\u{ad}example.com",
     ] {
         for (before, behind) in
             [("<", "> unknown"), ("no mailbox ", ""), ("&lt;", "&gt;"), ("to:", ", later.")]
@@ -186,6 +200,8 @@ fn an_address_is_hidden_however_it_is_spelled() {
         }
     }
     assert_eq!(said("unknown: ada@example.com."), "unknown: [address].");
+    assert_eq!(said("mail for &lt;ada@a.example&gt;,bob@b.example"), "mail for &lt;[address]&gt;,[address]");
+    assert_eq!(said("(smtp;ada@a.example) “bob@b.example”"), "(smtp;[address]) “[address]”");
     for text in ["@channel is unknown", "wait @ 5", "100% @home", "user@", "a%4g"] {
         assert_eq!(said(text), text);
     }
@@ -208,6 +224,10 @@ fn a_text_with_thousands_of_addresses_is_looked_at_in_time() {
         "%40".repeat(5_000),
         "a".repeat(8_000) + "@" + &"a".repeat(8_000),
         "\\".repeat(16_000),
+        "&amp;".repeat(3_000) + "@x",
+        "&amp;lt;@x".repeat(1_600),
+        "\"@x".repeat(5_000),
+        "\\\"@x".repeat(4_000),
     ] {
         hidden("hunter22").said(&text);
     }

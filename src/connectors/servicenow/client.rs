@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     super::{
-        outgoing::{Outgoing, OutgoingRequest, OutgoingResponse},
+        outgoing::{Outgoing, OutgoingError, OutgoingRequest, OutgoingResponse},
         run::{ErrorSource, Retry, RunContext, RunFailure, UNEXPECTED},
         said::Hidden,
     },
@@ -51,6 +51,27 @@ impl fmt::Display for RequestPlace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let method = self.method.as_str().to_lowercase();
         write!(f, "[method={method}] [endpoint={}]", self.endpoint.as_str())
+    }
+}
+
+/// A request that failed.
+pub struct FailedRequest {
+    /// Why.
+    pub failure: RunFailure,
+    /// Whether the instance may have done what it was asked to do: its answer was lost.
+    pub may_be_done: bool,
+}
+
+impl From<RunFailure> for FailedRequest {
+    /// One that was not sent, or refused.
+    fn from(failure: RunFailure) -> Self {
+        Self { failure, may_be_done: false }
+    }
+}
+
+impl From<FailedRequest> for RunFailure {
+    fn from(failed: FailedRequest) -> Self {
+        failed.failure
     }
 }
 
@@ -100,9 +121,27 @@ impl<'a> Instance<'a> {
         url: Url,
         body: Option<&Map<String, Value>>,
     ) -> Result<Value, RunFailure> {
+        Ok(self.request(attempt, endpoint, method, url, body).await?)
+    }
+
+    /// The same, with what is known of a request that failed.
+    pub async fn request(
+        &self,
+        attempt: &str,
+        endpoint: Endpoint,
+        method: Method,
+        url: Url,
+        body: Option<&Map<String, Value>>,
+    ) -> Result<Value, FailedRequest> {
         let place = RequestPlace { attempt, endpoint, method };
         let response = self.send(&place, url, body).await?;
-        self.result(&place, response)
+        let status = response.status;
+        self.result(&place, response).map_err(|failure| FailedRequest {
+            failure,
+            // What it answered is not readable, or a gateway did not hear it.
+            may_be_done: status.is_success()
+                || matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT),
+        })
     }
 
     /// A record of the table, if there is one at this address.
@@ -130,7 +169,7 @@ impl<'a> Instance<'a> {
         place: &RequestPlace<'_>,
         url: Url,
         body: Option<&Map<String, Value>>,
-    ) -> Result<OutgoingResponse, RunFailure> {
+    ) -> Result<OutgoingResponse, FailedRequest> {
         let json = HeaderValue::from_static("application/json");
         let mut headers = HeaderMap::from_iter([
             (header::ACCEPT, json.clone()),
@@ -153,7 +192,13 @@ impl<'a> Instance<'a> {
         };
         self.outgoing.send(request).await.map_err(|error| {
             let why = format!("{} [status=none] {place}", self.hidden.said(&error.to_string()));
-            self.failed(place.attempt, &why, error.retry())
+            let may_be_done = match &error {
+                OutgoingError::TimedOut(_) | OutgoingError::TooLarge(_) | OutgoingError::Cut(_) => true,
+                OutgoingError::NotAllowed(_)
+                | OutgoingError::Unreachable(_)
+                | OutgoingError::Untrusted(_) => false,
+            };
+            FailedRequest { failure: self.failed(place.attempt, &why, error.retry()), may_be_done }
         })
     }
 

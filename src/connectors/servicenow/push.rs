@@ -11,7 +11,7 @@ use super::{
         run::{Retry, RunFailure},
         stable_id::{hash_hex, stable_id, subject},
     },
-    client::{Endpoint, Instance},
+    client::{Endpoint, FailedRequest, Instance},
     incident::{Incident, TABLE},
     params::Push,
     read,
@@ -26,6 +26,9 @@ const FIELD_PREFIX: &str = "u_";
 
 /// Incidents of one alert that are looked at: one for each of its actions, and some.
 const SAME_ID_MAX: usize = 20;
+
+/// The longest correlation id that an instance keeps whole.
+const CORRELATION_ID_CHARS_MAX: usize = 100;
 
 /// The field of comments.
 const COMMENT_FIELD: &str = "work_notes";
@@ -64,6 +67,8 @@ pub async fn push(
         && let Some(own) = &own
     {
         id = made_unheard(client, own, progress).await?;
+        // From now on it is that of no other run with the same id.
+        progress.note(id.iter().map(|id| format!("{MADE}{id}"))).await;
     }
     if let Some(run) = run.filter(|_| is_new && !incident.contains_key("correlation_id")) {
         let correlation_id = stable_id(run);
@@ -83,9 +88,17 @@ pub async fn push(
                 made.insert(name.to_owned(), client.user.into());
             }
             if own.is_some() {
-                progress.note([ASKED.to_owned()]).await;
+                progress.note_begun(ASKED).await?;
             }
-            let id = create(client, &made, &additional).await?;
+            let id = match create(client, &made, &additional).await {
+                Ok(id) => id,
+                Err(failed) => {
+                    if own.is_some() && !failed.may_be_done {
+                        progress.note_refused(ASKED).await;
+                    }
+                    return Err(failed.failure);
+                }
+            };
             progress.note([format!("{MADE}{id}")]).await;
             (read::one(client, &id).await?, "sys_created_on")
         }
@@ -141,9 +154,11 @@ async fn if_gone(client: &Instance<'_>, id: &str, failure: RunFailure) -> RunFai
 }
 
 /// Whether a correlation id of the parameters can only be that of this alert. Any other may be that of several, whose incidents
-/// it does not tell apart.
+/// it does not tell apart. One that a query would read as more than a text, or an instance would cut, is not looked for.
 fn is_of_run(correlation_id: &str, run: &str) -> bool {
-    correlation_id.contains(subject(run)) && !correlation_id.contains('^')
+    let is_script = correlation_id.to_lowercase().contains("javascript:");
+    let is_whole = correlation_id.chars().count() <= CORRELATION_ID_CHARS_MAX;
+    correlation_id.contains(subject(run)) && !correlation_id.contains('^') && !is_script && is_whole
 }
 
 /// The incident with this id that an earlier attempt has made without hearing so: no other run has made it.
@@ -163,12 +178,12 @@ async fn create(
     client: &Instance<'_>,
     incident: &Map<String, Value>,
     additional: &Map<String, Value>,
-) -> Result<String, RunFailure> {
+) -> Result<String, FailedRequest> {
     let attempt = "Unable to create incident";
     if client.config.uses_table_api {
         let url = client.url(&["api", "now", "v2", "table", TABLE], &[]);
-        let result = client.ask(attempt, Endpoint::Table, Method::POST, url, Some(incident)).await?;
-        sys_id(client, attempt, &result)
+        let result = client.request(attempt, Endpoint::Table, Method::POST, url, Some(incident)).await?;
+        Ok(sys_id(client, attempt, &result)?)
     } else {
         import(client, attempt, prefixed(incident, additional)).await
     }
@@ -200,23 +215,27 @@ async fn change(
     } else {
         let mut row = prefixed(incident, additional);
         row.insert("elastic_incident_id".to_owned(), id.into());
-        import(client, &attempt, row).await
+        Ok(import(client, &attempt, row).await?)
     }
 }
 
 /// Hands a row to Elastic's application, which must be there.
-async fn import(client: &Instance<'_>, attempt: &str, row: Map<String, Value>) -> Result<String, RunFailure> {
+async fn import(
+    client: &Instance<'_>,
+    attempt: &str,
+    row: Map<String, Value>,
+) -> Result<String, FailedRequest> {
     let health = client.url(&["api", APPLICATION, "elastic_api", "health"], &[]);
     let version = "Unable to get application version";
     client.ask(version, Endpoint::Health, Method::GET, health, None).await?;
     let url = client.url(&["api", "now", "import", IMPORT_SET], &[]);
-    let result = client.ask(attempt, Endpoint::ImportSet, Method::POST, url, Some(&row)).await?;
+    let result = client.request(attempt, Endpoint::ImportSet, Method::POST, url, Some(&row)).await?;
     let first = &result[0];
     if first["status"] == "error" {
         let why = client.said(first["error_message"].as_str().unwrap_or("Unexpected result"));
-        return Err(client.failed(attempt, &why, Retry::No));
+        return Err(client.failed(attempt, &why, Retry::No).into());
     }
-    sys_id(client, attempt, first)
+    Ok(sys_id(client, attempt, first)?)
 }
 
 fn prefixed(incident: &Map<String, Value>, additional: &Map<String, Value>) -> Map<String, Value> {
@@ -249,5 +268,16 @@ mod tests {
         for (done, known) in [(&done, Some("2")), (&done, Some("c3")), (&parts(&[]), None)] {
             assert_eq!(gone(done, known), parts(&[]), "{known:?}");
         }
+    }
+
+    #[test]
+    fn a_correlation_id_is_looked_for_if_it_names_the_alert_and_a_query_reads_it_as_it_is() {
+        let is_looked_for = |id: &str| is_of_run(id, "alert-1:call");
+        let long = |length: usize| format!("alert-1{}", "x".repeat(length - "alert-1".len()));
+        assert!(is_looked_for("ccfd-alert-1") && is_looked_for(&long(CORRELATION_ID_CHARS_MAX)));
+        for id in ["soc", "alert-1^active=true", "JavaScript:alert-1", "x javascript:f('alert-1')"] {
+            assert!(!is_looked_for(id), "{id}");
+        }
+        assert!(!is_looked_for(&long(CORRELATION_ID_CHARS_MAX + 1)));
     }
 }
