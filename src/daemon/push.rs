@@ -41,6 +41,8 @@ pub struct CaseToPush<'a> {
     pub by: &'a CasePerson,
     /// Whether it is created again if it was deleted there.
     pub creates: bool,
+    /// Called once if another push of the case is waited for, and not only for a moment.
+    pub waits: fn(),
 }
 
 /// Sends a case, creates it there or changes it, and returns it with what it is called there. Another push of the case to the
@@ -55,7 +57,7 @@ pub async fn push_case(
     let run = connectors.keyed_run(push.space, push.connector, &CasePush::incident_key(push.case)).await;
     let receiver = run.map_or_else(|_| connector.id.to_string(), |run| run.doer);
     let (database, clock) = (connectors.database(), connectors.clock().clone());
-    let claim = PushClaim::take(database, clock, push.space, push.case, &receiver).await?;
+    let claim = PushClaim::take(database, clock, push, &receiver).await?;
     let pushed = tokio::select! {
         pushed = send_or_create(connectors, push, caller) => pushed,
         error = claim.lost() => Err(error.into()),

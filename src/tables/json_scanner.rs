@@ -210,7 +210,7 @@ pub(super) fn is_named(key: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// The name that a key as the scanner passes it on stands for; of one that cannot be decoded the key itself.
+/// The name that a key means which the scanner passes on; of one that cannot be decoded the key itself.
 #[inline]
 pub fn decoded(key: &[u8]) -> Cow<'_, [u8]> {
     match key.first() {

@@ -30,6 +30,10 @@ pub struct Arguments {
     by: ByPerson,
 }
 
+fn say_wait() {
+    say(format_args!("another push is sending this case; waiting for it"));
+}
+
 pub(super) fn run(place: &CasesPlace<'_>, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut db = place.database_with(&arguments.case)?;
     let case = db.cases(place.space).named(&arguments.case).map_err(refused)?;
@@ -45,6 +49,7 @@ pub(super) fn run(place: &CasesPlace<'_>, arguments: &Arguments) -> anyhow::Resu
             connector: &arguments.connector,
             by: &person,
             creates: arguments.create,
+            waits: say_wait,
         };
         let sent = push_case(&registry, push, caller).await;
         registry.settle().await;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use collectors::Clock;
 use tokio::time::{Instant, sleep};
 
+use super::CaseToPush;
 use crate::{
     cases::{CaseError, PUSH_CLAIM_SECONDS},
     detect_db::DetectThread,
@@ -13,6 +14,8 @@ use crate::{
 
 /// How long a push waits for another one: longer than the claim of a killed process holds.
 const WAIT_MAX: Duration = Duration::from_secs(PUSH_CLAIM_SECONDS.unsigned_abs() + 15);
+/// The time after which it is said that one is waited for.
+const SAID_AFTER: Duration = Duration::from_secs(1);
 /// The time between two looks whether that has ended.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// The time after which a claim is renewed. A few of these may fail.
@@ -31,20 +34,24 @@ impl PushClaim {
     pub(super) async fn take(
         database: Arc<DetectThread>,
         clock: Clock,
-        space: &str,
-        case: &str,
+        push: CaseToPush<'_>,
         receiver: &str,
     ) -> Result<Self, CaseError> {
-        let begun = Instant::now();
+        let (begun, mut is_said) = (Instant::now(), false);
         loop {
-            let (of, case, to, now) = (space.to_owned(), case.to_owned(), receiver.to_owned(), clock.now());
+            let (of, case) = (push.space.to_owned(), push.case.to_owned());
+            let (to, now) = (receiver.to_owned(), clock.now());
             let claimed = database.run(move |db| db.cases(&of).claim_push(&case, &to, now));
             if let Some(claim) = claimed.await? {
-                return Ok(Self { database, clock, space: space.to_owned(), claim });
+                return Ok(Self { database, clock, space: push.space.to_owned(), claim });
             }
             if begun.elapsed() >= WAIT_MAX {
                 let text = "the case is being sent there already; try again in a minute";
                 return Err(CaseError::Conflict(text.to_owned()));
+            }
+            if begun.elapsed() >= SAID_AFTER && !is_said {
+                is_said = true;
+                (push.waits)();
             }
             sleep(LOOK_INTERVAL).await;
         }
@@ -81,6 +88,8 @@ impl PushClaim {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::{
         cases::{CasePerson, CaseStamp, DEFAULT_SPACE, NewCase},
@@ -109,8 +118,14 @@ mod tests {
         }
 
         async fn take(&self) -> Result<PushClaim, CaseError> {
+            self.take_saying(|| ()).await
+        }
+
+        async fn take_saying(&self, waits: fn()) -> Result<PushClaim, CaseError> {
             let (database, clock) = (self.database.clone(), self.clock.clone());
-            PushClaim::take(database, clock, DEFAULT_SPACE, &self.case, "sn").await
+            let (space, case, by) = (DEFAULT_SPACE, self.case.as_str(), &CasePerson::named("ann"));
+            let push = CaseToPush { space, case, connector: "sn", by, creates: false, waits };
+            PushClaim::take(database, clock, push, "sn").await
         }
     }
 
@@ -127,6 +142,23 @@ mod tests {
             begun.elapsed().as_secs()
         };
         assert_eq!(tokio::join!(second, end).0, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_push_that_waits_says_so_once_after_a_second() {
+        static SAID: AtomicUsize = AtomicUsize::new(0);
+        let waits = || _ = SAID.fetch_add(1, Ordering::Relaxed);
+        let scene = Scene::new();
+        for (seconds, said) in [(0, 0), (5, 1)] {
+            let first = scene.take().await.unwrap();
+            let end = async {
+                sleep(Duration::from_secs(seconds)).await;
+                first.end().await;
+            };
+            let second = scene.take_saying(waits);
+            tokio::join!(second, end).0.unwrap().end().await;
+            assert_eq!(SAID.load(Ordering::Relaxed), said, "{seconds} s");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -23,7 +23,8 @@ pub(super) async fn push(
     // A task of its own, because what was sent must be kept, also if the peer no longer waits for it.
     let sending = tokio::spawn(async move {
         let (case, connector) = (id.as_str(), part.as_str());
-        let push = CaseToPush { space: &cases.space, case, connector, by: &cases.by, creates: false };
+        let (space, by) = (&cases.space, &cases.by);
+        let push = CaseToPush { space, case, connector, by, creates: false, waits: || () };
         push_case(&connectors, push, caller).await
     });
     let sent = sending.await.map_err(|error| KibanaError::internal(&error))?;
