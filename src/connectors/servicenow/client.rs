@@ -55,22 +55,22 @@ impl fmt::Display for RequestPlace<'_> {
 }
 
 /// A request that failed.
-pub struct FailedRequest {
+pub struct InstanceFailure {
     /// Why.
     pub failure: RunFailure,
     /// Whether the instance may have done what it was asked to do: its answer was lost.
     pub may_be_done: bool,
 }
 
-impl From<RunFailure> for FailedRequest {
+impl From<RunFailure> for InstanceFailure {
     /// One that was not sent, or refused.
     fn from(failure: RunFailure) -> Self {
         Self { failure, may_be_done: false }
     }
 }
 
-impl From<FailedRequest> for RunFailure {
-    fn from(failed: FailedRequest) -> Self {
+impl From<InstanceFailure> for RunFailure {
+    fn from(failed: InstanceFailure) -> Self {
         failed.failure
     }
 }
@@ -132,11 +132,11 @@ impl<'a> Instance<'a> {
         method: Method,
         url: Url,
         body: Option<&Map<String, Value>>,
-    ) -> Result<Value, FailedRequest> {
+    ) -> Result<Value, InstanceFailure> {
         let place = RequestPlace { attempt, endpoint, method };
         let response = self.send(&place, url, body).await?;
         let status = response.status;
-        self.result(&place, response).map_err(|failure| FailedRequest {
+        self.result(&place, response).map_err(|failure| InstanceFailure {
             failure,
             // What it answered is not readable, or a gateway did not hear it.
             may_be_done: status.is_success()
@@ -169,7 +169,7 @@ impl<'a> Instance<'a> {
         place: &RequestPlace<'_>,
         url: Url,
         body: Option<&Map<String, Value>>,
-    ) -> Result<OutgoingResponse, FailedRequest> {
+    ) -> Result<OutgoingResponse, InstanceFailure> {
         let json = HeaderValue::from_static("application/json");
         let mut headers = HeaderMap::from_iter([
             (header::ACCEPT, json.clone()),
@@ -198,7 +198,7 @@ impl<'a> Instance<'a> {
                 | OutgoingError::Unreachable(_)
                 | OutgoingError::Untrusted(_) => false,
             };
-            FailedRequest { failure: self.failed(place.attempt, &why, error.retry()), may_be_done }
+            InstanceFailure { failure: self.failed(place.attempt, &why, error.retry()), may_be_done }
         })
     }
 

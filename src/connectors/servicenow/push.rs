@@ -11,7 +11,7 @@ use super::{
         run::{Retry, RunFailure},
         stable_id::{hash_hex, stable_id, subject},
     },
-    client::{Endpoint, FailedRequest, Instance},
+    client::{Endpoint, Instance, InstanceFailure},
     incident::{Incident, TABLE},
     params::Push,
     read,
@@ -178,7 +178,7 @@ async fn create(
     client: &Instance<'_>,
     incident: &Map<String, Value>,
     additional: &Map<String, Value>,
-) -> Result<String, FailedRequest> {
+) -> Result<String, InstanceFailure> {
     let attempt = "Unable to create incident";
     if client.config.uses_table_api {
         let url = client.url(&["api", "now", "v2", "table", TABLE], &[]);
@@ -224,7 +224,7 @@ async fn import(
     client: &Instance<'_>,
     attempt: &str,
     row: Map<String, Value>,
-) -> Result<String, FailedRequest> {
+) -> Result<String, InstanceFailure> {
     let health = client.url(&["api", APPLICATION, "elastic_api", "health"], &[]);
     let version = "Unable to get application version";
     client.ask(version, Endpoint::Health, Method::GET, health, None).await?;
