@@ -132,14 +132,20 @@ mod tests {
         assert!(path.exists());
     }
 
-    #[tokio::test]
-    async fn however_much_brief_work_waits_for_a_lock_each_waits_once() {
+    /// A database that another process has locked.
+    async fn locked(busy: Duration) -> (tempfile::TempDir, DetectThread, rusqlite::Connection) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("detect.db");
-        let thread = DetectThread::waiting(path.clone(), Duration::from_millis(300));
+        let thread = DetectThread::waiting(path.clone(), busy);
         thread.run(|db| db.ensure_writable()).await.unwrap();
         let other = rusqlite::Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        (dir, thread, other)
+    }
+
+    #[tokio::test]
+    async fn however_much_brief_work_waits_for_a_lock_each_waits_once() {
+        let (_dir, thread, other) = locked(Duration::from_millis(300)).await;
         let begun = Instant::now();
         let all =
             futures::future::join_all((0..40).map(|_| thread.run_briefly(|db| db.ensure_writable()))).await;
@@ -154,20 +160,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_must_not_be_lost_waits_for_a_lock_itself() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("detect.db");
-        let thread = DetectThread::waiting(path.clone(), Duration::from_secs(1));
-        thread.run(|db| db.ensure_writable()).await.unwrap();
-        let other = rusqlite::Connection::open(&path).unwrap();
-        other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let freed = async {
-            tokio::time::sleep(Duration::from_millis(1_400)).await;
-            other.execute_batch("ROLLBACK").unwrap();
-        };
-        let begun = thread.run_briefly(|db| db.ensure_writable());
-        let (begun, kept, ()) = tokio::join!(begun, thread.run(|db| db.ensure_writable()), freed);
-        begun.unwrap_err();
-        kept.unwrap();
+        let busy = Duration::from_millis(300);
+        let (_dir, thread, _other) = locked(busy).await;
+        let (begun, brief) = (Instant::now(), thread.run_briefly(|db| db.ensure_writable()));
+        let (brief, kept) = tokio::join!(brief, thread.run(|db| db.ensure_writable()));
+        assert!(brief.is_err() && kept.is_err());
+        assert!(begun.elapsed() >= 2 * busy, "one after the other: {:?}", begun.elapsed());
     }
 
     #[tokio::test]

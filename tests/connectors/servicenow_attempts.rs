@@ -1,4 +1,4 @@
-//! Attempts of one run of `.servicenow`: each continues where an earlier one failed, whoever heard of what that one did.
+//! Attempts of one run of `.servicenow`: each continues where the one before it failed, also if no answer said what that one did.
 
 use ccfd::connectors::Retry;
 use serde_json::json;

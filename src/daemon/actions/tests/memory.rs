@@ -153,7 +153,9 @@ async fn tried_before(mut stage: Stage, then: impl FnOnce(&mut Stage)) -> Stage 
     let working = stage.start();
     stage.seen(1).await;
     stage.becomes(0, "waiting").await;
-    working.task.abort();
+    // In an orderly way: what an aborted worker has asked of the database could still be done after the next one began.
+    working.stop.request();
+    working.task.await.unwrap();
     then(&mut stage);
     let working = stage.start();
     stage.becomes(0, "done").await;
