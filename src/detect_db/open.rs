@@ -39,24 +39,29 @@ const PRAGMAS: &str = "
 impl DetectDb {
     /// Opens the database, readable only by its owner, and creates it if it is missing.
     pub fn open(path: &Path, free_min: u64) -> Result<Self, SinkError> {
+        Self::open_within(path, free_min, BUSY)
+    }
+
+    /// The same, waiting for another process at most so long: now, and from now on.
+    pub(super) fn open_within(path: &Path, free_min: u64, wait: Duration) -> Result<Self, SinkError> {
         // An absolute path: SQLite would read a name that begins with "file:" as a URI.
         let path = std::path::absolute(path).map_err(|error| disk::failed(path, error))?;
         disk::create_private(&path, free_min)?;
-        Self::open_there(path)
+        Self::open_there(path, wait)
     }
 
     /// Opens the database if there is one: commands do not create it.
     pub fn open_existing(path: &Path) -> Result<Option<Self>, SinkError> {
         let path = std::path::absolute(path).map_err(|error| disk::failed(path, error))?;
-        if path.exists() { Self::open_there(path).map(Some) } else { Ok(None) }
+        if path.exists() { Self::open_there(path, BUSY).map(Some) } else { Ok(None) }
     }
 
-    fn open_there(path: PathBuf) -> Result<Self, SinkError> {
+    fn open_there(path: PathBuf, wait: Duration) -> Result<Self, SinkError> {
         let failed = |error| of_database(&path, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
-        connection.busy_timeout(BUSY).map_err(failed)?;
-        begin_use(&connection).map_err(failed)?;
+        connection.busy_timeout(wait).map_err(failed)?;
+        begin_use(&connection, wait).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // Not from an open file: closing one would release SQLite's locks on it in this process.
         let inode =
@@ -87,6 +92,11 @@ impl DetectDb {
         begun.map(drop).map_err(|error| of_database(&self.path, error))
     }
 
+    /// Which file it is.
+    pub(crate) fn inode(&self) -> Inode {
+        self.inode
+    }
+
     /// Whether the path still leads to this database.
     pub fn in_place(&self) -> bool {
         self.inode.is_at(&self.path)
@@ -101,12 +111,12 @@ impl DetectDb {
 }
 
 /// SQLite waits for no other process while both change a new database to WAL: one of them must try again.
-fn begin_use(connection: &Connection) -> rusqlite::Result<()> {
+fn begin_use(connection: &Connection, wait: Duration) -> rusqlite::Result<()> {
     let begun = Instant::now();
     loop {
         match set_up(connection) {
             Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < BUSY =>
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < wait =>
             {
                 thread::sleep(BUSY_PAUSE);
             }

@@ -89,19 +89,22 @@ impl DetectThread {
         let done = self.thread.run(move || {
             // Out of its place during the work: after a panic it is opened again.
             let held = open.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let mut db = match held.filter(DetectDb::in_place) {
-                Some(db) => db,
-                None => DetectDb::open(&path, FREE_MIN)?,
-            };
-            db.act(actions);
             let mut locked_at = locked_at.lock().unwrap_or_else(PoisonError::into_inner);
-            db.wait_for_locks(if locked_at.is_some_and(|at| asked < at) { still } else { busy })?;
+            let wait = if locked_at.is_some_and(|at| asked < at) { still } else { busy };
             let begun = Instant::now();
-            let done = work(&mut db);
+            let opened = match held.filter(DetectDb::in_place) {
+                Some(db) => db.wait_for_locks(wait).map(|()| db),
+                None => DetectDb::open_within(&path, FREE_MIN, wait),
+            };
+            let done = opened.map_err(E::from).and_then(|mut db| {
+                db.act(actions);
+                let done = work(&mut db);
+                *open.lock().unwrap_or_else(PoisonError::into_inner) = Some(db);
+                done
+            });
             if done.is_err() && begun.elapsed() >= busy {
                 *locked_at = Some(Instant::now());
             }
-            *open.lock().unwrap_or_else(PoisonError::into_inner) = Some(db);
             done
         });
         done.await.unwrap_or_else(|error| Err(disk::failed(&self.path, error).into()))
@@ -154,6 +157,25 @@ mod tests {
         let begun = Instant::now();
         thread.run(|db| db.ensure_writable()).await.unwrap_err();
         assert!(begun.elapsed() >= Duration::from_millis(300), "what comes later waits itself");
+        other.execute_batch("ROLLBACK").unwrap();
+        thread.run(|db| db.ensure_writable()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn brief_work_behind_work_that_could_not_open_the_database_waits_no_longer_than_behind_other_work()
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("detect.db");
+        drop(DetectDb::open(&path, 0).unwrap());
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let thread = DetectThread::waiting(path, Duration::from_millis(300));
+        let begun = Instant::now();
+        let all =
+            futures::future::join_all((0..40).map(|_| thread.run_briefly(|db| db.ensure_writable()))).await;
+        assert!(all.iter().all(|done| matches!(done, Err(SinkError::Busy { .. }))), "{all:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "not 40 times 300 ms: {:?}", begun.elapsed());
         other.execute_batch("ROLLBACK").unwrap();
         thread.run(|db| db.ensure_writable()).await.unwrap();
     }
