@@ -22,6 +22,7 @@
 //! | `fields` | which fields the records had that rules read |
 //! | `delivery` | how far alerts are delivered to other sinks |
 //! | `outbox`, `advice` | what alerts have to do in other systems; what a model said of an alert |
+//! | `row_worker` | who works through rows that are to be done |
 //! | `spaces`, `api_keys` | who may use the connectors' HTTP API, for what and where |
 //! | `thread` | the database for tasks of the runtime |
 //! | `runs` | runs of connectors, and the tokens that they used |
@@ -68,6 +69,7 @@ mod read;
 mod refresh;
 mod rejoin;
 mod retain;
+mod row_worker;
 mod rules;
 mod run_delivery;
 mod run_parts;
@@ -107,6 +109,7 @@ pub use self::{
     },
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},
+    row_worker::RowWorker,
     rules::level_name,
     run_delivery::DueRun,
     run_parts::KeyedRun,

@@ -63,7 +63,7 @@ pub use self::{
 pub(crate) use self::{remove::forget_space, tables::TABLES};
 use super::{CaseError, error::CaseFault};
 use crate::{
-    detect_db::{ActionOutbox, DetectDb, wake_actions},
+    detect_db::{ActionOutbox, DetectDb, RowWorker, wake_actions},
     sinks::sqlite::of_database,
 };
 
@@ -75,13 +75,15 @@ pub struct CaseStore<'a> {
     pub(super) space: &'a str,
     /// Where what is kept of sending was sent.
     target: Option<&'a str>,
+    /// Who sends it.
+    worker: Option<RowWorker>,
 }
 
 impl DetectDb {
     /// The cases of a space.
     pub fn cases<'a>(&'a mut self, space: &'a str) -> CaseStore<'a> {
         let (connection, outbox, path) = self.parts();
-        CaseStore { connection, outbox, path, space, target: None }
+        CaseStore { connection, outbox, path, space, target: None, worker: None }
     }
 }
 
@@ -89,6 +91,11 @@ impl<'a> CaseStore<'a> {
     /// The same for who sends the cases to this target: what that keeps once they are sent to another one is of no use any more.
     pub fn sent_to(self, target: &'a str) -> Self {
         Self { target: Some(target), ..self }
+    }
+
+    /// The same for one worker: it claims nothing once another one has begun, and says nothing of what it had claimed.
+    pub fn by(self, worker: RowWorker) -> Self {
+        Self { worker: Some(worker), ..self }
     }
 }
 

@@ -107,7 +107,7 @@ pub struct SentItems {
 
 impl CaseStore<'_> {
     /// The case that has waited longest and is due. It is being sent to this target then, until [`CaseStore::settle_sending`].
-    /// `None` also once the space sends to another target.
+    /// `None` also once the space sends to another target, or another worker has begun.
     pub fn claim_to_send(&mut self, target: &str, now: i64) -> Result<Option<CaseToSend>, CaseError> {
         let sql = "SELECT case_id FROM case_outbox WHERE space = ?1 AND state = 'waiting' AND next_at <= ?2
                    ORDER BY next_at, case_id LIMIT 1";
@@ -120,8 +120,9 @@ impl CaseStore<'_> {
                 .optional()?)
         })?;
         let Some(row) = due else { return Ok(None) };
+        let worker = self.worker;
         self.turn(|turn| {
-            if !turn.is_target(target)? {
+            if !turn.is_last(worker)? || !turn.is_target(target)? {
                 return Ok(None);
             }
             let sql = "UPDATE case_outbox SET state = 'running', tries = tries + 1, changed_at = ?2
@@ -276,8 +277,11 @@ impl CaseStore<'_> {
         id: &str,
         work: impl FnOnce(&CaseTurn<'_>, i64) -> Result<T, CaseFault>,
     ) -> Result<T, CaseError> {
-        let target = self.target;
+        let (target, worker) = (self.target, self.worker);
         self.turn(|turn| {
+            if !turn.is_last(worker)? {
+                return Ok(T::default());
+            }
             if let Some(target) = target
                 && turn.target()?.is_some_and(|now| now != target)
             {

@@ -4,10 +4,15 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::{CaseStore, CaseTurn};
-use crate::cases::{CaseError, error::CaseFault};
+use crate::{
+    cases::{CaseError, error::CaseFault},
+    detect_db::RowWorker,
+};
 
 /// How many cases of the earlier target are looked for in a new one.
 const LOOKED_FOR_MAX: u32 = 50;
+/// What the worker is named after that sends cases.
+const ROWS: &str = "case_outbox";
 
 /// What a space knows of a target to which it begins to send its cases.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,26 +25,26 @@ pub enum TargetBegun {
 }
 
 impl CaseStore<'_> {
-    /// Begins to send the cases of the space to a target. What was being sent when the process ended waits until `sure_at`.
-    pub fn begin_sending(&mut self, target: &str, sure_at: i64) -> Result<TargetBegun, CaseError> {
+    /// Begins to send the cases of the space to a target. What was being sent when the process ended waits until `sure_at`. An
+    /// earlier worker claims nothing from now on.
+    pub fn begin_sending(
+        &mut self,
+        target: &str,
+        sure_at: i64,
+    ) -> Result<(RowWorker, TargetBegun), CaseError> {
         self.turn(|turn| {
-            let before = turn.target()?;
-            if before.as_deref() == Some(target) {
-                turn.wait_again(sure_at)?;
-                return Ok(TargetBegun::Known);
-            }
-            let known = if turn.was_target(target)? { Vec::new() } else { turn.remotes()? };
-            if known.is_empty() {
-                turn.replace_target(before.as_deref(), target, sure_at)?;
-                return Ok(TargetBegun::Known);
-            }
-            Ok(TargetBegun::New(known))
+            let worker = RowWorker::begin(&turn.begun, &turn.rows())?;
+            Ok((worker, turn.begin_target(target, sure_at)?))
         })
     }
 
     /// Begins to send the cases of the space to a target that is new, or is the earlier one by another name.
     pub fn change_target(&mut self, target: &str, is_same: bool, sure_at: i64) -> Result<(), CaseError> {
+        let worker = self.worker;
         self.turn(|turn| {
+            if !turn.is_last(worker)? {
+                return Ok(());
+            }
             if is_same {
                 turn.set_target(target)?;
                 return turn.wait_again(sure_at);
@@ -50,6 +55,29 @@ impl CaseStore<'_> {
 }
 
 impl CaseTurn<'_> {
+    /// Whether no other worker has begun since this one.
+    pub(super) fn is_last(&self, worker: Option<RowWorker>) -> Result<bool, CaseFault> {
+        Ok(worker.map_or(Ok(true), |worker| worker.is_last(&self.begun, &self.rows()))?)
+    }
+
+    fn rows(&self) -> String {
+        format!("{ROWS} of {}", self.space)
+    }
+
+    fn begin_target(&self, target: &str, sure_at: i64) -> Result<TargetBegun, CaseFault> {
+        let before = self.target()?;
+        if before.as_deref() == Some(target) {
+            self.wait_again(sure_at)?;
+            return Ok(TargetBegun::Known);
+        }
+        let known = if self.was_target(target)? { Vec::new() } else { self.remotes()? };
+        if known.is_empty() {
+            self.replace_target(before.as_deref(), target, sure_at)?;
+            return Ok(TargetBegun::Known);
+        }
+        Ok(TargetBegun::New(known))
+    }
+
     /// Whether the cases of the space are sent to this target. A space that was deleted and created again has forgotten it.
     pub(super) fn is_target(&self, target: &str) -> Result<bool, CaseFault> {
         match self.target()? {

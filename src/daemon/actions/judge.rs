@@ -35,7 +35,7 @@ impl ActionWorker {
             Ok((_, attempts)) => {
                 for (due, attempted) in attempts {
                     let result = self.judge(&begun, &due, attempted);
-                    self.unsettled.result(due.id, result);
+                    self.unsettled.result(&due, result);
                 }
             }
             Err(error) => {

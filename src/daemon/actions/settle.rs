@@ -2,7 +2,7 @@
 
 use super::worker::LaneKey;
 use crate::{
-    detect_db::{ActionResult, ConnectorPause, DetectDb, DetectThread},
+    detect_db::{ActionResult, ConnectorPause, DetectDb, DetectThread, DueAction, RowWorker},
     reasons::with_reasons,
     sinks::SinkError,
 };
@@ -16,8 +16,8 @@ pub(super) struct Unsettled {
 
 #[derive(Clone)]
 enum Settling {
-    /// By the number of the row.
-    Result(i64, ActionResult),
+    /// By the number of the row, and who claimed it.
+    Result((i64, RowWorker), ActionResult),
     Paused(ConnectorPause),
     Resumed(LaneKey),
     /// To this receiver.
@@ -28,8 +28,19 @@ enum Settling {
 
 impl Unsettled {
     /// What came of a row.
-    pub(super) fn result(&mut self, id: i64, result: ActionResult) {
-        self.all.push(Settling::Result(id, result));
+    pub(super) fn result(&mut self, due: &DueAction, result: ActionResult) {
+        self.all.push(Settling::Result((due.id, due.claimed_by), result));
+    }
+
+    /// Whether everything is kept.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// How many rows are done of which that is not kept.
+    pub(super) fn count_done(&self) -> usize {
+        let is_done = |one: &&Settling| matches!(one, Settling::Result(_, ActionResult::Done(_)));
+        self.all.iter().filter(is_done).count()
     }
 
     /// A connector must wait.
@@ -76,7 +87,7 @@ impl Unsettled {
 impl Settling {
     fn settle(&self, db: &mut DetectDb, now: i64) -> Result<(), SinkError> {
         match self {
-            Self::Result(id, result) => db.settle_action(*id, result, now),
+            Self::Result(row, result) => db.settle_action(*row, result, now),
             Self::Paused(pause) => db.pause_connector(pause),
             Self::Resumed((space, connector)) => db.resume_connector(space, connector),
             Self::Moved((space, connector), receiver) => db.move_connector(space, connector, receiver),

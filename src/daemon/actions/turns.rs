@@ -21,6 +21,7 @@ const CASES_BATCH: u32 = 100;
 impl ActionWorker {
     /// Begins attempts of what is due, as far as lanes have room.
     pub(super) async fn fill(&mut self) -> Result<(), SinkError> {
+        let Some(worker) = self.number else { return Ok(()) };
         let now = self.attempter.clock.now();
         let claims = self.may_begin(now);
         if claims.is_empty() {
@@ -32,7 +33,7 @@ impl ActionWorker {
         if wanted.is_empty() {
             return Ok(());
         }
-        let claimed = self.attempter.database.run(move |db| db.claim_actions(&wanted, now)).await?;
+        let claimed = self.attempter.database.run(move |db| db.claim_actions(worker, &wanted, now)).await?;
         let mut of_cases: BTreeMap<usize, Vec<DueAction>> = BTreeMap::new();
         for due in claimed {
             self.changed = true;

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     config::ActionSettings,
     daemon::assembly::Assembly,
-    detect_db::{ConnectorPause, DetectThread, FILE_NAME, action_put},
+    detect_db::{ConnectorPause, DetectThread, FILE_NAME, RowWorker, action_put},
     pipeline::{
         backoff::Delays,
         policy::{ActionFailure, ActionFailureKind, Failure},
@@ -46,6 +46,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const DONE_KEPT: i64 = 30 * 24 * 60 * 60;
 /// The time between two looks whether the connectors are there.
 const CONNECTORS_INTERVAL: Duration = Duration::from_secs(300);
+/// How long what came of attempts delays the end, if it cannot be kept.
+const SETTLE_MAX: Duration = Duration::from_secs(30);
 /// The time between two removals of what is too much.
 const CLEAR_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
@@ -63,6 +65,8 @@ pub(super) struct RunningAttempt {
 
 /// Works through the rows of the actions of one process.
 pub(super) struct ActionWorker {
+    /// Its number, once it has begun.
+    pub(super) number: Option<RowWorker>,
     pub(super) settings: watch::Receiver<Vec<ActionSettings>>,
     pub(super) actions: Vec<ShownAction>,
     pub(super) registry: RouteRegistry,
@@ -102,6 +106,7 @@ impl ActionWorker {
         clock: Clock,
     ) -> Self {
         let mut worker = Self {
+            number: None,
             settings,
             actions: Vec::new(),
             registry: registry.clone(),
@@ -125,19 +130,19 @@ impl ActionWorker {
     /// Works until the stop and waits for what runs then; with `drains` until nothing is due any more. Returns what keeps
     /// actions from being done.
     pub(super) async fn run(mut self, mut stop: Shutdown, drains: Arc<AtomicBool>) -> Vec<Failure> {
-        let mut is_begun = false;
+        let mut unsettled_since = None;
         loop {
             let stops = stop.is_requested();
-            if !is_begun {
+            if self.number.is_none() {
                 let begun = self.begin().await;
-                is_begun = self.keep(begun);
+                self.keep(begun);
             }
             self.unsettled.settle(&self.attempter.database, self.attempter.clock.now()).await;
             if !stops {
                 self.look_for_connectors().await;
             }
             self.follow_connectors().await;
-            let mut is_read = is_begun;
+            let mut is_read = self.number.is_some();
             if is_read && self.has_left {
                 let ended = self.end_left().await;
                 is_read = self.keep(ended);
@@ -152,7 +157,7 @@ impl ActionWorker {
                 let shown = self.show().await;
                 self.keep(shown);
             }
-            if stops && self.tasks.is_empty() {
+            if stops && self.tasks.is_empty() && self.may_end(&mut unsettled_since) {
                 break;
             }
             tokio::select! {
@@ -187,14 +192,31 @@ impl ActionWorker {
         let now = self.attempter.clock.now();
         let begun = self.attempter.database.run(move |db| {
             let paused = db.begin_pauses(now, latest(now))?;
-            db.begin_actions()?;
-            Ok::<_, SinkError>(paused)
+            Ok::<_, SinkError>((db.begin_actions()?, paused))
         });
-        for ConnectorPause { space, connector, until, reason, asked_by } in begun.await? {
+        let (number, paused) = begun.await?;
+        self.number = Some(number);
+        for ConnectorPause { space, connector, until, reason, asked_by } in paused {
             let lane = self.lanes.entry((space, connector)).or_default();
             lane.ask(&asked_by.unwrap_or_default(), until, &reason);
         }
         Ok(())
+    }
+
+    /// Whether nothing is left that is to be kept, or that could not be kept for long enough: what is done would be done again.
+    fn may_end(&self, unsettled_since: &mut Option<Instant>) -> bool {
+        if self.unsettled.is_empty() {
+            return true;
+        }
+        let since = *unsettled_since.get_or_insert_with(|| {
+            let actions = self.unsettled.count_done();
+            tracing::warn!(
+                actions,
+                "detect.db cannot be written, and does not know yet that actions are done: waiting for it; if it stays so, the next start does them again, under the same keys"
+            );
+            Instant::now()
+        });
+        since.elapsed() >= SETTLE_MAX
     }
 
     /// Shows connectors that are missing before an alert needs them.

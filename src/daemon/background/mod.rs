@@ -101,7 +101,11 @@ where
             });
         }
         if timeout(RELOAD_MAX, &mut task).await.is_err() {
-            // What it leaves is found by the next one.
+            // What it leaves is found by the next one, and what it has asked of the database is of no use any more.
+            tracing::warn!(
+                work = name,
+                "did not end in time for the changed settings, and is begun again: what was in flight is done again"
+            );
             task.abort();
         }
     }

@@ -25,7 +25,7 @@ use self::{
 use super::{outcome::SendFault, send::CaseSender};
 use crate::{
     cases::{CaseError, TargetBegun},
-    detect_db::{ActionResult, DetectDb},
+    detect_db::{ActionResult, DetectDb, RowWorker},
     pipeline::{
         backoff::RetryDelays,
         policy::Failure,
@@ -73,7 +73,8 @@ pub(super) struct CaseWorker {
     pause: SendPause,
     /// What came of cases, until it is kept.
     unsettled: VecDeque<UnsettledCase>,
-    is_begun: bool,
+    /// Its number, once it has begun.
+    number: Option<RowWorker>,
     /// Whether alerts could not be looked for, the last time.
     is_blind: bool,
     /// When it was last shown how much waits, if nothing was sent since.
@@ -95,7 +96,7 @@ impl CaseWorker {
             running: RunningCases::default(),
             pause: SendPause::new(retry),
             unsettled: VecDeque::new(),
-            is_begun: false,
+            number: None,
             is_blind: false,
             shown: None,
         }
@@ -140,11 +141,12 @@ impl CaseWorker {
 
     /// Begins to send the cases that are due, as far as there is room.
     async fn fill(&mut self) -> Result<(), SendFault> {
-        self.begin().await?;
+        let worker = self.begin().await?;
         while self.running.count() < self.at_once {
             let (space, now) = (self.sender.space.clone(), self.sender.clock.now());
             let target = self.target.name.clone();
-            let claimed = self.sender.database.run(move |db| db.cases(&space).claim_to_send(&target, now));
+            let claim = move |db: &mut DetectDb| db.cases(&space).by(worker).claim_to_send(&target, now);
+            let claimed = self.sender.database.run(claim);
             let Some(case) = claimed.await? else { break };
             self.running.begin(&self.sender, case);
         }
@@ -152,22 +154,25 @@ impl CaseWorker {
     }
 
     /// Takes up what an earlier process left, or another target.
-    async fn begin(&mut self) -> Result<(), SendFault> {
-        if self.is_begun {
-            return Ok(());
+    async fn begin(&mut self) -> Result<RowWorker, SendFault> {
+        if let Some(worker) = self.number {
+            return Ok(worker);
         }
         let (space, target) = (self.sender.space.clone(), self.target.name.clone());
         let sure_at = self.sender.clock.now() + self.target.search_lag;
         let begun = self.sender.database.run(move |db| db.cases(&space).begin_sending(&target, sure_at));
-        if let TargetBegun::New(remotes) = begun.await? {
+        let (worker, begun) = begun.await?;
+        if let TargetBegun::New(remotes) = begun {
             let is_same = self.sender.has_one_of(&remotes).await?;
             let (space, target) = (self.sender.space.clone(), self.target.name.clone());
-            let changed =
-                self.sender.database.run(move |db| db.cases(&space).change_target(&target, is_same, sure_at));
+            let changed = self
+                .sender
+                .database
+                .run(move |db| db.cases(&space).by(worker).change_target(&target, is_same, sure_at));
             changed.await?;
         }
-        self.is_begun = true;
-        Ok(())
+        self.number = Some(worker);
+        Ok(worker)
     }
 
     /// Notes what became of a case.
@@ -217,8 +222,12 @@ impl CaseWorker {
         {
             let (space, target) = (self.sender.space.clone(), self.sender.target.clone());
             let now = self.sender.clock.now();
+            let worker = self.number;
             let settle = move |db: &mut DetectDb| {
                 let mut cases = db.cases(&space).sent_to(&target);
+                if let Some(worker) = worker {
+                    cases = cases.by(worker);
+                }
                 cases.settle_sending(&id, &version, &result, now, unsure_until)
             };
             self.sender.database.run(settle).await?;

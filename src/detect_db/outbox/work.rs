@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{ActionEvent, ActionState, KEPT_MAX, SentParams, kept};
 use crate::{
-    detect_db::{Alert, DetectDb, advice, verdict::alert_named},
+    detect_db::{Alert, DetectDb, RowWorker, advice, verdict::alert_named},
     sinks::{SinkError, sqlite::of_database},
 };
 
@@ -17,6 +17,8 @@ pub(super) const OPENING: &str = "SELECT opening.id FROM outbox AS opening
         AND opening.event = 'open' AND opening.state IN ('waiting', 'running')";
 /// What may be claimed of an action: what is due.
 const DUE: &str = "state = 'waiting' AND action = ?1 AND next_at <= ?2";
+/// What its worker is named after.
+const ROWS: &str = "outbox";
 
 /// Rows of one action that may be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ fn urgent() -> String {
 pub struct DueAction {
     /// Its number.
     pub id: i64,
+    /// Who does it.
+    pub claimed_by: RowWorker,
     /// The name of its action.
     pub action: String,
     /// The id of its alert.
@@ -110,10 +114,17 @@ pub struct ActionCounts {
 }
 
 impl DetectDb {
-    /// Begins to work through the rows: those that a process left when it was killed wait again.
-    pub fn begin_actions(&mut self) -> Result<(), SinkError> {
-        let sql = "UPDATE outbox SET state = 'waiting' WHERE state = 'running'";
-        self.connection.execute(sql, []).map(drop).map_err(|error| of_database(&self.path, error))
+    /// Begins to work through the rows: those that a worker left when it was killed wait again, and it claims no others.
+    pub fn begin_actions(&mut self) -> Result<RowWorker, SinkError> {
+        self.begin_actions_at().map_err(|error| of_database(&self.path, error))
+    }
+
+    fn begin_actions_at(&mut self) -> rusqlite::Result<RowWorker> {
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let worker = RowWorker::begin(&begun, ROWS)?;
+        begun.execute("UPDATE outbox SET state = 'waiting' WHERE state = 'running'", [])?;
+        begun.commit()?;
+        Ok(worker)
     }
 
     /// Fails the rows that wait for actions other than these: they are no longer in the settings. Returns how many of each
@@ -152,12 +163,22 @@ impl DetectDb {
         counted.map_err(|error| of_database(&self.path, error))
     }
 
-    /// Rows that are due, what is urgent and the oldest first. They are running then.
-    pub fn claim_actions(&mut self, wanted: &[ActionClaim], now: i64) -> Result<Vec<DueAction>, SinkError> {
-        self.claim_at(wanted, now).map_err(|error| of_database(&self.path, error))
+    /// Rows that are due, what is urgent and the oldest first. They are running then. None once another worker has begun.
+    pub fn claim_actions(
+        &mut self,
+        worker: RowWorker,
+        wanted: &[ActionClaim],
+        now: i64,
+    ) -> Result<Vec<DueAction>, SinkError> {
+        self.claim_at(worker, wanted, now).map_err(|error| of_database(&self.path, error))
     }
 
-    fn claim_at(&mut self, wanted: &[ActionClaim], now: i64) -> rusqlite::Result<Vec<DueAction>> {
+    fn claim_at(
+        &mut self,
+        worker: RowWorker,
+        wanted: &[ActionClaim],
+        now: i64,
+    ) -> rusqlite::Result<Vec<DueAction>> {
         let mut claimed = Vec::new();
         for (claim, part) in
             wanted.iter().flat_map(|claim| claim.parts().into_iter().map(move |part| (claim, part)))
@@ -174,6 +195,7 @@ impl DetectDb {
                 let version = row.get(7)?;
                 Ok(DueAction {
                     id: row.get(0)?,
+                    claimed_by: worker,
                     action: claim.action.clone(),
                     alert_id: row.get(1)?,
                     alert: None,
@@ -191,6 +213,9 @@ impl DetectDb {
         }
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut taken = Vec::new();
+        if !worker.is_last(&begun, ROWS)? {
+            return Ok(taken);
+        }
         for mut due in claimed {
             let sql = "UPDATE outbox SET state = 'running', tries = ?2, changed_at = ?3 WHERE id = ?1 AND state = 'waiting'";
             // Somebody may have removed it meanwhile.
@@ -203,32 +228,23 @@ impl DetectDb {
         Ok(taken)
     }
 
-    /// Says what became of a row. One that was removed meanwhile stays removed.
-    pub fn settle_action(&mut self, id: i64, result: &ActionResult, now: i64) -> Result<(), SinkError> {
-        let (state, next_at, untried, answer) = match result {
-            ActionResult::Done(answer) => (ActionState::Done, None, 0, answer),
-            ActionResult::Again(at, answer) => (ActionState::Waiting, Some(at), 0, answer),
-            ActionResult::Later(at, answer) | ActionResult::Parked(at, answer) => {
-                (ActionState::Waiting, Some(at), 1, answer)
+    /// Says what became of a row. One that was removed meanwhile stays removed. Of a worker after which another one has begun,
+    /// only what it has done counts: that one does the rest.
+    pub fn settle_action(
+        &mut self,
+        (id, claimed_by): (i64, RowWorker),
+        result: &ActionResult,
+        now: i64,
+    ) -> Result<(), SinkError> {
+        let settle = |begun: Transaction<'_>| {
+            let is_last = claimed_by.is_last(&begun, ROWS)?;
+            if is_last || matches!(result, ActionResult::Done(_)) {
+                settle_at(&begun, id, result, is_last, now)?;
             }
-            ActionResult::Failed(answer) => (ActionState::Failed, None, 0, answer),
+            begun.commit()
         };
-        let sql =
-            "UPDATE outbox SET state = ?2, next_at = coalesce(?3, next_at), tries = tries - ?4, answer = ?5,
-                       changed_at = ?6, urgent = 0, parked = ?7, sent = iif(?2 = 'waiting', sent, NULL),
-                       tried_at = iif(?4 = 0, coalesce(tried_at, ?6), tried_at)
-                   WHERE id = ?1 AND state = 'running'";
-        let is_parked = matches!(result, ActionResult::Parked(..));
-        let row = params![id, state.word(), next_at, untried, kept(answer), now, is_parked];
-        let failed = |error| of_database(&self.path, error);
-        self.connection.execute(sql, row).map_err(failed)?;
-        if let ActionResult::Parked(_, answer) = result {
-            // What waits behind it says why, too.
-            let sql = "UPDATE outbox SET answer = ?2 WHERE state = 'waiting' AND answer IS NOT ?2
-                           AND action = (SELECT action FROM outbox WHERE id = ?1)";
-            self.connection.execute(sql, params![id, kept(answer)]).map_err(failed)?;
-        }
-        Ok(())
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        begun.and_then(settle).map_err(|error| of_database(&self.path, error))
     }
 
     /// Lets rows that waited for an operator be tried now: their action works again.
@@ -278,4 +294,37 @@ impl DetectDb {
         advice::forget(&begun)?;
         begun.commit()
     }
+}
+
+/// `is_last`: no other worker has begun since it was claimed, so that it is still running.
+fn settle_at(
+    begun: &Connection,
+    id: i64,
+    result: &ActionResult,
+    is_last: bool,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let (state, next_at, untried, answer) = match result {
+        ActionResult::Done(answer) => (ActionState::Done, None, 0, answer),
+        ActionResult::Again(at, answer) => (ActionState::Waiting, Some(at), 0, answer),
+        ActionResult::Later(at, answer) | ActionResult::Parked(at, answer) => {
+            (ActionState::Waiting, Some(at), 1, answer)
+        }
+        ActionResult::Failed(answer) => (ActionState::Failed, None, 0, answer),
+    };
+    let sql =
+        "UPDATE outbox SET state = ?2, next_at = coalesce(?3, next_at), tries = tries - ?4, answer = ?5,
+                       changed_at = ?6, urgent = 0, parked = ?7, sent = iif(?2 = 'waiting', sent, NULL),
+                       tried_at = iif(?4 = 0, coalesce(tried_at, ?6), tried_at)
+                   WHERE id = ?1 AND (state = 'running' OR state = 'waiting' AND NOT ?8)";
+    let is_parked = matches!(result, ActionResult::Parked(..));
+    let row = params![id, state.word(), next_at, untried, kept(answer), now, is_parked, is_last];
+    begun.execute(sql, row)?;
+    if let ActionResult::Parked(_, answer) = result {
+        // What waits behind it says why, too.
+        let sql = "UPDATE outbox SET answer = ?2 WHERE state = 'waiting' AND answer IS NOT ?2
+                           AND action = (SELECT action FROM outbox WHERE id = ?1)";
+        begun.execute(sql, params![id, kept(answer)])?;
+    }
+    Ok(())
 }

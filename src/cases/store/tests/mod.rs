@@ -2,6 +2,7 @@ mod attached;
 mod claim;
 mod configure;
 mod find;
+mod sending;
 mod whole;
 
 use tempfile::TempDir;

@@ -4,6 +4,7 @@ mod advice;
 mod changes;
 mod delivery;
 mod faults;
+mod locks;
 mod memory;
 mod parked;
 mod played;
@@ -195,10 +196,19 @@ impl Stage {
         self.start_with(self.played.clone())
     }
 
+    /// The same with a database that waits so long for another process.
+    pub(super) fn start_waiting(&self, busy: Duration) -> Working {
+        self.start_on(self.played.clone(), DetectThread::waiting(self.path.clone(), busy))
+    }
+
     pub(super) fn start_with(&self, connectors: Arc<dyn RunsConnectors>) -> Working {
+        self.start_on(connectors, DetectThread::new(self.path.clone()))
+    }
+
+    fn start_on(&self, connectors: Arc<dyn RunsConnectors>, database: DetectThread) -> Working {
         let (stop, stopped) = shutdown();
         let drains = Arc::new(AtomicBool::new(false));
-        let database = Arc::new(DetectThread::new(self.path.clone()));
+        let database = Arc::new(database);
         let (settings, current) = watch::channel(self.actions.clone());
         let worker = ActionWorker::new(current, &self.registry, connectors, database, self.clock.clone());
         Working { stop, task: tokio::spawn(worker.run(stopped, drains.clone())), drains, settings }
