@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use collectors::{Client, ClientSettings, Clock, IdHash, Source, TenantWalk, check_key};
 use secrecy::ExposeSecret;
 
-use super::shared::{MetricsReader, Rates, Shared};
+use super::{
+    delivery::UncommittedDelivery,
+    shared::{MetricsReader, Rates, Shared},
+};
 use crate::{
     config::{
         self, CollectorSettings, Config, Environment, NoSecret, RetrySettings, SecretSource, SinkSettings,
@@ -176,6 +179,11 @@ impl Assembly {
         if let Some(shown) = self.registry.get(route) {
             shown.update(|status| status.verified = Some(verified));
         }
+    }
+
+    /// What a route of rows has delivered, and is still to commit.
+    pub(super) fn uncommitted(&self, route: &str) -> UncommittedDelivery {
+        self.shared.uncommitted.of(route)
     }
 
     /// Closes these sinks, or all of them with `None`; the next use builds them again.

@@ -11,6 +11,7 @@ use std::{
 
 use collectors::{CollectErrorKind, Http, HttpSettings, IdHash, KeyBudget};
 
+use super::delivery::UncommittedDeliveries;
 use crate::{
     config::SecretSource,
     metrics::{MetricsSnapshot, SinkMetrics},
@@ -76,6 +77,8 @@ pub struct Shared {
     sinks: Mutex<HashMap<String, Built>>,
     /// The last verification of each route, once it was read from the state directory.
     verified: Mutex<Option<HashMap<String, LastVerification>>>,
+    /// Rows of the database that were delivered.
+    pub(super) uncommitted: UncommittedDeliveries,
 }
 
 impl Shared {

@@ -204,7 +204,8 @@ fn is_elsewhere(begun: &Connection, route: &str, destination: &str) -> rusqlite:
     Ok(begun.query_row(sql, [route, destination], |_| Ok(())).optional()?.is_some())
 }
 
-/// Moves the checkpoint of a route to a place, after so many more rows. That of another destination begins at zero.
+/// Moves the checkpoint of a route on to a place, after so many more rows. That of another destination begins at zero. It moves
+/// back for no commit that comes late: what is behind it would be delivered again.
 pub(super) fn note_place(
     begun: &Connection,
     (route, destination): (&str, &str),
@@ -215,7 +216,8 @@ pub(super) fn note_place(
         begun.execute("DELETE FROM delivery WHERE route = ?1", [route])?;
     }
     let sql = "INSERT INTO delivery VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (route) DO UPDATE
-               SET change = excluded.change, uid = excluded.uid, delivered = delivered + excluded.delivered";
+               SET change = excluded.change, uid = excluded.uid, delivered = delivered + excluded.delivered
+               WHERE (excluded.change, excluded.uid) > (change, uid)";
     let count = i64::try_from(rows).unwrap_or(i64::MAX);
     begun.execute(sql, params![route, destination, place.change, place.id, count])?;
     Ok(())

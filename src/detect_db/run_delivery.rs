@@ -102,6 +102,21 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_that_comes_late_moves_no_checkpoint_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = DetectDb::open(&dir.path().join("detect.db"), 0).unwrap();
+        (0..3).for_each(|second| db.record_run(&run(second, RunSent::Yes)).unwrap());
+        let checkpoint = |db: &DetectDb| db.delivery_checkpoint("runs/x", "here").unwrap();
+        let early = db.due_runs(&checkpoint(&db), 1).unwrap();
+        let all = db.due_runs(&checkpoint(&db), 9).unwrap();
+        for runs in [&all, &early, &all] {
+            db.commit_runs("runs/x", "here", runs).unwrap();
+            assert!(db.due_runs(&checkpoint(&db), 9).unwrap().is_empty());
+            assert_eq!(checkpoint(&db).delivered, 3);
+        }
+    }
+
+    #[test]
     fn a_run_is_due_until_it_is_committed_for_this_destination() {
         let dir = tempfile::tempdir().unwrap();
         let mut db = DetectDb::open(&dir.path().join("detect.db"), 0).unwrap();

@@ -2,6 +2,9 @@
 //! there, and keeps its checkpoint there. Nothing waits for it. What it delivers is a [`RowFeed`]: alerts, or runs of connectors.
 
 mod route;
+#[cfg(test)]
+mod tests;
+mod uncommitted;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -11,6 +14,7 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use self::route::RowRoute;
+pub(super) use self::uncommitted::{UncommittedDeliveries, UncommittedDelivery};
 use super::{
     assembly::Assembly,
     background::{BackgroundWork, WorkEnd},

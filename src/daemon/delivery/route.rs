@@ -11,10 +11,13 @@ use std::{
 };
 
 use collectors::Record;
-use tokio::{sync::watch, task::JoinError};
+use tokio::{sync::watch, task::JoinError, time::sleep};
 use tracing::Span;
 
-use super::RowFeed;
+use super::{
+    RowFeed,
+    uncommitted::{DeliveredBatch, UncommittedDelivery},
+};
 use crate::{
     daemon::assembly::Assembly,
     detect_db::{DeliveryCheckpoint, DetectDb, FILE_NAME},
@@ -34,12 +37,17 @@ use crate::{
         stage::Stage,
         write::BatchWriter,
     },
-    sinks::{Sink, SinkError},
+    sinks::{Sink, SinkError, disk::Inode},
 };
 
 /// The longest time until a change is noticed that another process has made. Those of this one are noticed at once where the
 /// feed follows them.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// The pause between two attempts to commit at the end. Each waits for a lock by itself.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+/// How long what is delivered delays the end, if it cannot be committed.
+const COMMIT_MAX: Duration = Duration::from_secs(30);
+
 /// The route to one sink.
 pub(super) struct RowRoute<F> {
     assembly: Arc<Assembly>,
@@ -47,6 +55,8 @@ pub(super) struct RowRoute<F> {
     name: String,
     feed: F,
     progress: Progress,
+    /// What was delivered and is still to be committed.
+    uncommitted: UncommittedDelivery,
     doubt: SinkDoubt,
     delays: Delays,
     rejects: Option<Rejects>,
@@ -58,6 +68,10 @@ pub(super) struct RowRoute<F> {
 
 /// What is to be delivered next.
 struct DuePage<R> {
+    /// What was delivered before, if it was committed now.
+    committed: Option<DeliveredBatch>,
+    /// Which database they are in.
+    database: Inode,
     checkpoint: DeliveryCheckpoint,
     rows: Vec<R>,
     waiting: u64,
@@ -83,6 +97,7 @@ impl<F: RowFeed> RowRoute<F> {
             database: assembly.config.state.dir.join(FILE_NAME),
             assembly: assembly.clone(),
             sink: sink.to_owned(),
+            uncommitted: assembly.uncommitted(&name),
             name,
             progress,
             doubt: SinkDoubt::default(),
@@ -98,6 +113,7 @@ impl<F: RowFeed> RowRoute<F> {
 
     /// Delivers rows until the stop; with `drains` until nothing is left then. Returns what kept it from that.
     pub(super) async fn run(mut self, mut stop: Shutdown, drains: Arc<AtomicBool>) -> Option<Failure> {
+        let mut uncommitted_since = None;
         let last = loop {
             // Before it looks, so that nothing changes unnoticed in between.
             self.follow();
@@ -112,6 +128,7 @@ impl<F: RowFeed> RowRoute<F> {
                     self.wait_for_change(&mut stop).await;
                     continue;
                 }
+                Err(_) if stops && self.still_commits(&mut uncommitted_since) => COMMIT_INTERVAL,
                 Err(failure) if stops => {
                     F::log_left(&failure);
                     break Some(failure);
@@ -121,10 +138,30 @@ impl<F: RowFeed> RowRoute<F> {
                     report_and_delay(&failure, &mut self.delays, &self.progress).unwrap_or(parked)
                 }
             };
-            stop.or_sleep(wait).await;
+            if stops {
+                sleep(wait).await;
+            } else {
+                stop.or_sleep(wait).await;
+            }
         };
         self.progress.update(|status| status.state = RouteState::Stopped);
         last
+    }
+
+    /// Whether the end still waits for what was delivered to be committed.
+    fn still_commits(&self, since: &mut Option<Instant>) -> bool {
+        if !self.uncommitted.is_there() {
+            return false;
+        }
+        let since = *since.get_or_insert_with(|| {
+            let table = &*F::table().name;
+            tracing::warn!(
+                table,
+                "detect.db cannot be written, and does not know yet that rows are delivered: waiting for it; if it stays so, the next start delivers them again"
+            );
+            Instant::now()
+        });
+        since.elapsed() < COMMIT_MAX
     }
 
     /// Follows the changes. A change of the configuration may have built again what makes them.
@@ -160,7 +197,8 @@ impl<F: RowFeed> RowRoute<F> {
             self.show_delivered();
             return Ok(false);
         };
-        let DuePage { checkpoint, rows, waiting } = page;
+        let DuePage { committed, database, checkpoint, rows, waiting } = page;
+        self.note_committed(committed);
         self.progress.update(|status| {
             status.has_checkpoint = checkpoint.is_known;
             status.delivered = checkpoint.delivered;
@@ -172,23 +210,36 @@ impl<F: RowFeed> RowRoute<F> {
         }
         let now = self.assembly.clock.now();
         let written = self.write(sink, &rows, now, stop).await?;
-        let (route, count, begun) = (self.name.clone(), rows.len() as u64, Instant::now());
-        let refused = written.refused.clone();
-        self.with_database(move |db| F::commit(db, (&route, &destination), &rows, &refused, now)).await?;
+        let (route, count, refused) = (self.name.clone(), rows.len() as u64, written.refused.clone());
+        let commit =
+            Box::new(move |db: &mut DetectDb| F::commit(db, (&route, &destination), &rows, &refused, now));
+        self.uncommitted.put(DeliveredBatch { database, commit, rows: count, written });
+        let (uncommitted, begun) = (self.uncommitted.clone(), Instant::now());
+        let committed = self.with_database(move |db| uncommitted.commit(db)).await?;
+        self.note_committed(committed.flatten());
+        self.progress.count(|counters| counters.commit(begun.elapsed()));
+        Ok(true)
+    }
+
+    /// Notes that what was delivered is committed, if there was something.
+    fn note_committed(&mut self, committed: Option<DeliveredBatch>) {
+        let Some(DeliveredBatch { rows, written, .. }) = committed else { return };
         self.delays.reset();
         mended(Stage::Writing, &self.progress);
-        self.show_committed(written, count, begun.elapsed());
-        Ok(true)
+        self.show_committed(written, rows);
     }
 
     /// `None` if there is no database yet.
     async fn due(&mut self, destination: &str) -> Result<Option<DuePage<F::Row>>, Failure> {
         let (route, destination) = (self.name.clone(), destination.to_owned());
+        let uncommitted = self.uncommitted.clone();
         self.with_database(move |db| {
+            // Before its rows are read again.
+            let committed = uncommitted.commit(db)?;
             let checkpoint = db.delivery_checkpoint(&route, &destination)?;
             let rows = F::due(db, &route, &checkpoint)?;
             let waiting = if rows.is_empty() { 0 } else { F::count_due(db, &checkpoint.place)? };
-            Ok(DuePage { checkpoint, rows, waiting })
+            Ok(DuePage { committed, database: db.inode(), checkpoint, rows, waiting })
         })
         .await
     }
@@ -274,7 +325,7 @@ impl<F: RowFeed> RowRoute<F> {
         });
     }
 
-    fn show_committed(&self, written: Acknowledged, rows: u64, took: Duration) {
+    fn show_committed(&self, written: Acknowledged, rows: u64) {
         let Acknowledged { last, counts, .. } = written;
         let BatchCounts { refused, .. } = counts;
         self.progress.update(|status| {
@@ -287,7 +338,6 @@ impl<F: RowFeed> RowRoute<F> {
         self.progress.count(|counters| {
             counters.fetched += rows;
             counters.batch(counts);
-            counters.commit(took);
         });
         if refused > 0 {
             F::log_refused(refused);
