@@ -1,14 +1,17 @@
-//! One character, in the forms in which servers repeat it: as it is, or escaped for JSON, for an address or a form, or for HTML.
-//! Each form may have been escaped again.
+//! One character, in the forms in which servers repeat it: as it is, or escaped for JSON, for an address or a form, for HTML, or
+//! for a mail (quoted-printable). Each form may have been escaped again.
 
 /// The most backslashes of one escape: four levels of JSON in JSON.
 const BACKSLASHES_MAX: usize = 16;
 /// How often a form may have been escaped again.
 const LEVELS_MAX: usize = 3;
-/// The longest number of an HTML character.
+/// The longest name or number of an HTML character, without the zeros that it begins with.
 const ENTITY_BYTES_MAX: usize = 10;
-/// The most bytes of one character in one form: four bytes as `%252541` each, or two halves with all backslashes.
-pub(super) const BYTES_MAX: usize = 2 * (BACKSLASHES_MAX + 5);
+/// The most of these zeros.
+const ZEROS_MAX: usize = 40;
+/// The most bytes of one character in one form: `&amp;amp;#x` with all zeros. Four bytes as `%252541` each are fewer, and so are
+/// two halves with all backslashes.
+pub(super) const BYTES_MAX: usize = 11 + ZEROS_MAX + ENTITY_BYTES_MAX;
 
 /// Whether a character becomes a space: it would change the line or the direction of the text around it.
 pub(super) fn is_blank(c: char) -> bool {
@@ -19,7 +22,7 @@ pub(super) fn is_blank(c: char) -> bool {
 
 /// Whether a form of a character can begin with this one.
 pub(super) fn may_begin(first: char, wanted: char) -> bool {
-    first == wanted || matches!(first, '%' | '&' | '\\')
+    first == wanted || matches!(first, '%' | '=' | '&' | '\\')
 }
 
 /// Adds the end of each form of a wanted character that begins at a place.
@@ -39,6 +42,11 @@ pub(super) fn spelled(text: &str, at: usize, is_wanted: impl Fn(char) -> bool, e
         '%' => {
             for level in 0..LEVELS_MAX {
                 add(percent(rest, &format!("%{}", "25".repeat(level))));
+            }
+        }
+        '=' => {
+            for level in 0..LEVELS_MAX {
+                add(percent(rest, &format!("={}", "3D".repeat(level))));
             }
         }
         '&' => {
@@ -120,6 +128,9 @@ fn escaped(text: &str, backslashes: usize) -> Option<(char, usize)> {
 
 /// A character of HTML, behind its `&`.
 fn entity(text: &str) -> Option<(char, usize)> {
+    if let Some(number) = text.strip_prefix('#') {
+        return numbered(number).map(|(c, length)| (c, length + 1));
+    }
     let end = text.bytes().take(ENTITY_BYTES_MAX).position(|byte| byte == b';')?;
     let name = text.get(..end)?;
     let c = match name {
@@ -131,12 +142,22 @@ fn entity(text: &str) -> Option<(char, usize)> {
         "nbsp" => ' ',
         "commat" => '@',
         "period" => '.',
-        _ => match name.strip_prefix('#')? {
-            hex if hex.starts_with(['x', 'X']) => char::from_u32(number(hex.get(1..)?)?)?,
-            decimal => char::from_u32(decimal.parse().ok()?)?,
-        },
+        _ => return None,
     };
     Some((c, end + 1))
+}
+
+/// A character of HTML by its number, behind the `#`. Zeros before a number say nothing.
+fn numbered(text: &str) -> Option<(char, usize)> {
+    let (radix, digits) = text.strip_prefix(['x', 'X']).map_or((10, text), |digits| (16, digits));
+    let zeros = digits.bytes().take(ZEROS_MAX).take_while(|byte| *byte == b'0').count();
+    let rest = digits.get(zeros..)?;
+    let length = rest.bytes().take(ENTITY_BYTES_MAX).position(|byte| byte == b';')?;
+    let c = char::from_u32(match length {
+        0 if zeros > 0 => 0,
+        _ => u32::from_str_radix(rest.get(..length)?, radix).ok()?,
+    })?;
+    Some((c, text.len() - rest.len() + length + 1))
 }
 
 /// A number of hexadecimal digits.

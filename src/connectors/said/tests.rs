@@ -191,6 +191,23 @@ fn an_address_is_hidden_however_it_is_spelled() {
         "a\u{308}da@example.com",
         "क्षि@क्षि.in",
         "ada.king@\u{ad}example.com",
+        "ada.king @ example.com",
+        "ada.king @example.com",
+        "ada.king@ example.com",
+        "ada.king @ mail",
+        "ada.king%20@%20example.com",
+        "ada.king&nbsp;@&nbsp;example.com",
+        "ada.king(of the office)@example.com",
+        "ada.king (of the (old) office) @ example.com",
+        "ada.king&#40;office&#41;@example.com",
+        "ada.king@(office)example.com",
+        "ada.king=40example.com",
+        "ada=2Eking=40example=2Ecom",
+        "ada.king=3D40example.com",
+        "ada.king&#0000064;example.com",
+        "ada.king&#x00000000000040;example.com",
+        "ada&#00000046;king&amp;#0000064;example.com",
+        "&#0097;&#0100;&#0097;&#0046;&#0107;&#0105;&#0110;&#0103;&#0064;mail",
     ] {
         for (before, behind) in
             [("<", "> unknown"), ("no mailbox ", ""), ("&lt;", "&gt;"), ("to:", ", later.")]
@@ -202,7 +219,18 @@ fn an_address_is_hidden_however_it_is_spelled() {
     assert_eq!(said("unknown: ada@example.com."), "unknown: [address].");
     assert_eq!(said("mail for &lt;ada@a.example&gt;,bob@b.example"), "mail for &lt;[address]&gt;,[address]");
     assert_eq!(said("(smtp;ada@a.example) “bob@b.example”"), "(smtp;[address]) “[address]”");
-    for text in ["@channel is unknown", "wait @ 5", "100% @home", "user@", "a%4g"] {
+    for text in [
+        "@channel is unknown",
+        "wait @ 5",
+        "100% @home",
+        "user@",
+        "user@ is unknown",
+        "a%4g",
+        "timeout=40ms",
+        "size=4096.5 kB",
+        "failed (see above) @ 5.30",
+        "&#0;&#;&#x;&#99999999;",
+    ] {
         assert_eq!(said(text), text);
     }
 }
@@ -228,6 +256,16 @@ fn a_text_with_thousands_of_addresses_is_looked_at_in_time() {
         "&amp;lt;@x".repeat(1_600),
         "\"@x".repeat(5_000),
         "\\\"@x".repeat(4_000),
+        ")".repeat(8_000) + "@x",
+        "@(".repeat(8_000),
+        ")@".repeat(8_000),
+        "@[".repeat(8_000),
+        ")@(".repeat(5_000),
+        "a)(@ (".repeat(2_500),
+        "=40".repeat(5_000),
+        "&#".to_owned() + &"0".repeat(16_000),
+        "&#000;@".repeat(2_000),
+        ";".repeat(8_000) + "@x.y",
     ] {
         hidden("hunter22").said(&text);
     }
