@@ -1,6 +1,7 @@
 //! Records and rules by chance, in the part of the language that pySigma's SQLite backend has.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ccfd::detect::rules::Placeholders;
 use rand::{RngExt, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
@@ -35,6 +36,9 @@ const PIECES: [&str; 24] = [
 
 /// What is encoded.
 const ENCODED: [&str; 6] = ["Ab", "owner", "x", "-enc", "admin", "é"];
+
+/// What comes between two values where texts without a field are searched. No text has it, and no `?` is as long.
+const BETWEEN: &str = "char(1, 1, 1, 1, 1, 1, 1, 1)";
 
 /// Fields of the payload with texts.
 const TEXTS: [&str; 4] = ["x", "y", "data.z", "w"];
@@ -78,6 +82,12 @@ pub fn payload(rng: &mut StdRng) -> Value {
     payload.insert("ip6".to_owned(), Value::String(address));
     payload.insert("b".to_owned(), Value::String(encoded(rng)));
     payload.insert("lines".to_owned(), Value::String([plain(rng), plain(rng)].join("\n")));
+    // The backend counts weeks from the first Monday, and ccfd as ISO 8601 does. Both are the same in a year that begins with one,
+    // until its last days; `clock.rs` has the others.
+    payload.insert(
+        "day".to_owned(),
+        json!(format!("2024-{:02}-{:02}", rng.random_range(1..13), rng.random_range(1..29))),
+    );
     let (day, hour, minute) = (rng.random_range(1..29), rng.random_range(0..24), rng.random_range(0..60));
     let month = rng.random_range(1..13);
     payload.insert("at".to_owned(), json!(format!("2026-{month:02}-{day:02}T{hour:02}:{minute:02}:05Z")));
@@ -103,12 +113,29 @@ pub fn fields() -> Value {
         let quoted: String = path.split('.').map(|name| format!(".\"{name}\"")).collect();
         format!("EventDetails ->> '${quoted}'")
     };
-    let names = TEXTS.iter().chain(&["n", "ip", "ip6", "b", "lines", "at"]);
+    let names = TEXTS.iter().chain(&["n", "ip", "ip6", "b", "lines", "at", "day"]);
     let mut fields: Map<String, Value> = names
         .map(|name| (format!("EventDetails.{name}"), json!({ "sql": path(name), "numeric": *name == "n" })))
         .collect();
     fields.insert("EventType".to_owned(), json!({ "sql": "EventType", "numeric": false }));
+    let inside = format!(
+        "SELECT group_concat(atom, {BETWEEN}) FROM json_tree(EventDetails) WHERE type IN ('text', 'integer', 'real')"
+    );
+    let values = ["Id", "EventType", "ConnectorName", &format!("coalesce(({inside}), '')")];
+    let sql = values.join(&format!(" || {BETWEEN} || "));
+    fields.insert(EVERYTHING.to_owned(), json!({ "sql": sql, "numeric": false }));
     Value::Object(fields)
+}
+
+/// Where the backend searches texts without a field.
+pub const EVERYTHING: &str = "Everything";
+
+/// Placeholders and their values.
+pub fn placeholders() -> Placeholders {
+    let values =
+        [("Own", &["owner", "Ab"][..]), ("Wild", &["a*", "?b", "é"]), ("Odd", &["%", "'", "_", "\\\\x"])];
+    let owned = |values: &[&str]| values.iter().map(ToString::to_string).collect();
+    values.into_iter().map(|(name, values)| (name.to_owned(), owned(values))).collect()
 }
 
 /// A rule.
@@ -116,8 +143,9 @@ pub fn rule(rng: &mut StdRng) -> String {
     let selections = rng.random_range(1..4);
     let mut detection = Map::new();
     for number in 1..=selections {
-        let selection = match rng.random_range(0..4) {
-            0 => Value::Array((0..rng.random_range(1..3)).map(|_| Value::Object(entries(rng))).collect()),
+        let selection = match rng.random_range(0..9) {
+            0 => Value::Array((0..rng.random_range(1..4)).map(|_| keyword(rng)).collect()),
+            1 | 2 => Value::Array((0..rng.random_range(1..3)).map(|_| Value::Object(entries(rng))).collect()),
             _ => Value::Object(entries(rng)),
         };
         detection.insert(format!("s{number}"), selection);
@@ -161,7 +189,17 @@ fn entries(rng: &mut StdRng) -> Map<String, Value> {
 
 fn entry(rng: &mut StdRng) -> (String, Value) {
     let field = format!("EventDetails.{}", one(rng, &TEXTS));
-    match rng.random_range(0..24) {
+    match rng.random_range(0..32) {
+        24 => {
+            let modifier = one(rng, &["week", "week|gte", "week|lt"]);
+            (format!("EventDetails.day|{modifier}"), json!(rng.random_range(2..52)))
+        }
+        25 => {
+            let modifiers = one(rng, &["all", "neq|all"]);
+            (format!("{field}|{modifiers}"), json!([value(rng), Value::Null]))
+        }
+        26..29 => placeholder(rng, &field),
+        29 | 30 => by_keyword(rng),
         0 => ("EventType".to_owned(), json!(["a.Created", "A.*"][rng.random_range(0..2)])),
         1 => (
             format!("EventDetails.n|{}", one(rng, &["lt", "lte", "gt", "gte"])),
@@ -257,6 +295,55 @@ fn value(rng: &mut StdRng) -> String {
         1 => text.to_ascii_lowercase(),
         _ => text,
     }
+}
+
+/// An entry with placeholders. After `expand`, the backend forgets `cased`, encodes the names of placeholders rather than their
+/// values, and takes values for expressions: `linking.rs` has the first two, and these values mean themselves.
+fn placeholder(rng: &mut StdRng, field: &str) -> (String, Value) {
+    let text = one(rng, &["%Own%", "x%Own%", "%Wild%", "%Own%%Wild%", "%Odd%", "%Odd%\\*%Own%"]);
+    match rng.random_range(0..4) {
+        0 => (format!("{field}|contains|all|expand"), json!([text, plain(rng)])),
+        1 => (format!("{field}|contains|all|expand"), json!(text)),
+        2 => {
+            let expression = one(rng, &["^%Own%$", "a.%Own%", "(%Own%)+.A"]);
+            (format!("EventDetails.lines|{}", one(rng, &["re|expand", "re|i|m|expand"])), json!(expression))
+        }
+        _ => {
+            let modifiers =
+                ["expand", "contains|expand", "startswith|expand", "endswith|expand", "neq|expand"];
+            (format!("{field}|{}", one(rng, &modifiers)), json!(text))
+        }
+    }
+}
+
+/// An entry without a field. For the backend all values of a row are one text, so it knows neither where one of them begins nor
+/// which two a `*` is between; `judging.rs` has both.
+fn by_keyword(rng: &mut StdRng) -> (String, Value) {
+    let (modifier, value) = match rng.random_range(0..8) {
+        0 => ("all", json!([keyword(rng), keyword(rng)])),
+        1 => ("neq", keyword(rng)),
+        2 => ("cased", json!(plain(rng))),
+        3 => ("windash", json!(one(rng, &["-v", "/v", "x -v"]))),
+        4 => ("re", json!(one(rng, &["own|ADM", "(ab)+", "x{2,}", "[%_']", "a.b"]))),
+        5 => ("expand", json!(one(rng, &["%Own%", "x%Own%"]))),
+        6 => ("wide|base64offset|contains", json!("Ab")),
+        _ => ("contains", json!(word(rng))),
+    };
+    (format!("|{modifier}"), value)
+}
+
+/// What is searched everywhere.
+fn keyword(rng: &mut StdRng) -> Value {
+    match rng.random_range(0..6) {
+        0 => json!(rng.random_range(0..400)),
+        1 => json!(one(rng, &["ADM?N", "own?r", "a??.key", "long l?ng"])),
+        _ => json!(word(rng)),
+    }
+}
+
+fn word(rng: &mut StdRng) -> String {
+    let text = value(rng).replace(['*', '?'], "");
+    if text.is_empty() { "api.key".to_owned() } else { text }
 }
 
 /// A text without what GLOB takes for something else.

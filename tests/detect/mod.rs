@@ -14,6 +14,7 @@ mod naive_windows;
 mod notices;
 pub mod rules;
 mod rules_in_use;
+mod sequences;
 mod single_rules;
 mod spared;
 mod starter_pack;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, sync::Arc};
 use bytes::Bytes;
 use ccfd::{
     config::{Config, ConfigFile, Environment, SinkSettings},
-    detect::rules::{Placeholders, RuleSet, RuleSource},
+    detect::rules::{RuleSet, RuleSource},
     sinks::{Batch, Sink, sqlite::SqliteSink},
     tables::{AUDIT_LOGS, Tables},
 };
@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::generated::{fields, payload, rule};
+use super::generated::{EVERYTHING, fields, payload, placeholders, rule};
 use crate::support::python::Python;
 
 pub const SECOND: i64 = 1_770_979_925;
@@ -61,14 +61,17 @@ async fn pysigma_finds_the_same_records_for_rules_by_chance() {
     let dir = TempDir::new().unwrap();
     write(&dir, &records).await;
     let asked = dir.path().join("asked.json");
-    fs::write(&asked, json!({ "fields": fields(), "rules": rules }).to_string()).unwrap();
+    let question = json!({
+        "fields": fields(), "rules": rules, "fulltext": EVERYTHING, "placeholders": placeholders(),
+    });
+    fs::write(&asked, question.to_string()).unwrap();
     let database = dir.path().join("tables.db");
     let paths = [database.to_str().unwrap(), "OpenAIAuditLogs_CL", asked.to_str().unwrap()];
     let found = python.run("sigma.py", &paths);
     let (mut wrong, mut nonempty) = (Vec::new(), 0);
     for (rule, found) in rules.iter().zip(found.as_array().unwrap()) {
         let source = RuleSource::Text { name: "own.yml".to_owned(), text: rule.clone() };
-        let own = RuleSet::load(&[source], &Tables::built_in(), &Placeholders::new());
+        let own = RuleSet::load(&[source], &Tables::built_in(), &placeholders());
         let own = own.map(|set| matched(&set, &records)).map_err(|errors| errors[0].to_string());
         let ids = found.as_array().map(|ids| ids.iter().filter_map(Value::as_str).map(str::to_owned));
         let theirs: Option<BTreeSet<String>> = ids.map(Iterator::collect);

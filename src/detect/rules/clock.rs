@@ -129,6 +129,18 @@ mod tests {
     }
 
     #[test]
+    fn a_week_is_counted_in_the_year_of_its_thursday() {
+        let mut day = NaiveDate::from_ymd_opt(1999, 12, 1).unwrap();
+        for _ in 0..30 * 366 {
+            let monday = u64::from(day.weekday().num_days_from_monday());
+            let thursday = day - chrono::Days::new(monday) + chrono::Days::new(3);
+            let text = RowValue::Text(Cow::Owned(day.to_string()));
+            assert_eq!(DatePart::Week.of(&text), Some(i64::from(thursday.ordinal0()) / 7 + 1), "{day}");
+            day = day.succ_opt().unwrap();
+        }
+    }
+
+    #[test]
     fn a_span_is_a_number_and_a_unit() {
         let spans = ["15s", "30m", "1h", "7d", "2w", "1M", "1y"].map(|text| span(text).unwrap());
         assert_eq!(spans, [15, 1800, 3600, 604_800, 1_209_600, 2_629_746, 31_556_952]);

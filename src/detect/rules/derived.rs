@@ -138,22 +138,22 @@ fn descend<'a>(json: &'a [u8], names: &[String], found: &mut dyn FnMut(&'a [u8])
     ended
 }
 
-/// Passes every text in a value on, at any depth.
-pub(super) fn every_text<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
+/// Passes everything in a value on that is neither an object nor `null`, at any depth.
+pub(super) fn every_value<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
     let mut ended = false;
-    let mut each = |_: FoundText, json: &'a [u8]| {
-        ended = ended || lossy_text(json).is_some_and(|text| visit(RowValue::Text(text)));
+    let mut each = |_: FoundValue, json: &'a [u8]| {
+        ended = ended || RowValue::of_json(json).is_some_and(&mut *visit);
         (!ended).then_some(())
     };
-    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, FoundText::default(), &mut each);
+    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, FoundValue::default(), &mut each);
     ended
 }
 
 /// Passes every text on that names a role: those under such a key, and ids that begin with `role`.
 pub(super) fn roles<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
     let mut ended = false;
-    let mut each = |place: FoundText, json: &'a [u8]| {
-        if !place.in_role && !place.is_id {
+    let mut each = |place: FoundValue, json: &'a [u8]| {
+        if json.first() != Some(&b'"') || (!place.in_role && !place.is_id) {
             return Some(());
         }
         let begins_like_one =
@@ -162,20 +162,20 @@ pub(super) fn roles<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
         ended = lossy_text(json).is_some_and(|text| is_role(&text) && visit(RowValue::Text(text)));
         (!ended).then_some(())
     };
-    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, FoundText::default(), &mut each);
+    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, FoundValue::default(), &mut each);
     ended
 }
 
-/// Where a text is.
+/// Where a value is.
 #[derive(Clone, Copy, Default)]
-struct FoundText {
+struct FoundValue {
     /// Whether the nearest key is that of an id.
     is_id: bool,
     /// Whether a key on the way names a role.
     in_role: bool,
 }
 
-impl FoundText {
+impl FoundValue {
     /// The place of what is under this key. Each key is decoded once, however many texts are under it.
     fn under(self, key: &[u8]) -> Self {
         let key = decoded(key);
@@ -184,13 +184,13 @@ impl FoundText {
     }
 }
 
-type EachText<'v, 'a> = &'v mut dyn FnMut(FoundText, &'a [u8]) -> Option<()>;
+type EachValue<'v, 'a> = &'v mut dyn FnMut(FoundValue, &'a [u8]) -> Option<()>;
 
 fn walk<'a>(
     steps: &mut JsonScanner<'a>,
     depth: usize,
-    place: FoundText,
-    each: EachText<'_, 'a>,
+    place: FoundValue,
+    each: EachValue<'_, 'a>,
 ) -> Option<()> {
     if steps.comes(b'{') && depth > 0 {
         return steps.named_members(|steps, key| walk(steps, depth - 1, place.under(key), each));
@@ -200,7 +200,7 @@ fn walk<'a>(
         return steps.elements(|steps| walk(steps, depth, place, each));
     }
     let value = steps.value()?;
-    if value.first() == Some(&b'"') { each(place, value) } else { Some(()) }
+    if value.first() == Some(&b'{') { Some(()) } else { each(place, value) }
 }
 
 #[cfg(test)]
@@ -266,9 +266,9 @@ mod tests {
     #[test]
     fn nesting_of_any_depth_costs_no_stack() {
         let deep = "{\"a\":".repeat(200_000) + "\"x\"" + &"}".repeat(200_000);
-        assert!(all(|visit| every_text(deep.as_bytes(), visit)).is_empty());
+        assert!(all(|visit| every_value(deep.as_bytes(), visit)).is_empty());
         let wide = "[".repeat(200_000) + "\"x\"" + &"]".repeat(200_000);
-        assert_eq!(all(|visit| every_text(wide.as_bytes(), visit)), ["x"]);
+        assert_eq!(all(|visit| every_value(wide.as_bytes(), visit)), ["x"]);
         assert_eq!(all(|visit| at_path(wide.as_bytes(), &[], visit)), ["x"]);
     }
 }

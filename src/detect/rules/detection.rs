@@ -9,7 +9,7 @@ use super::{
     field::{FieldId, FieldSource},
     item::{ItemContext, matchers, referenced},
     matcher::Matcher,
-    modifier,
+    modifier::{self, Modifier},
     possible::{kind_of, misfit, outcomes, torn_field},
     section::DocumentSection,
     yaml::{NodeValue, YamlNode},
@@ -206,7 +206,8 @@ impl Selection<'_, '_> {
         if values.is_empty() {
             return Err(here("has no values".to_owned()));
         }
-        if chain.all && values.len() == 1 {
+        // A placeholder may have several values.
+        if chain.all && values.len() == 1 && !chain.steps.contains(&Modifier::Expand) {
             return Err(here("`all` needs more than one value".to_owned()));
         }
         let table = self.context.table;

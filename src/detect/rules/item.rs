@@ -32,7 +32,7 @@ pub(super) struct ItemContext<'c> {
     pub budget: &'c mut ExpressionBudget,
 }
 
-/// Compiles the values of an entry: one matcher, or with `all` one for each value.
+/// Compiles the values of an entry: one matcher, or with `all` one for each value, and for each value of its placeholders.
 pub(super) fn matchers(
     chain: &ModifierChain,
     values: &[YamlNode],
@@ -42,25 +42,27 @@ pub(super) fn matchers(
     if let (ValueMeaning::Exists, [_, second, ..]) = (chain.meaning, values) {
         return Err((second.line, "one of `true` and `false` is expected here".to_owned()));
     }
+    let is_placed = chain.steps.iter().any(|step| matches!(step, Modifier::Place(_)));
+    let place = if keywords && !is_placed { Some(MatchPlace::Inside) } else { None };
     let mut build = Build::new(chain);
-    let mut matchers = Vec::new();
     for value in values {
-        let place = if keywords && chain.steps.is_empty() { Some(MatchPlace::Inside) } else { None };
-        build.value(chain, value, place, context).map_err(|problem| (value.line, problem))?;
+        let here = |problem| (value.line, problem);
+        build.value(chain, value, place, context).map_err(here)?;
         if chain.all {
-            let whole = std::mem::replace(&mut build, Build::new(chain));
-            matchers.push(whole.finish(chain, context.budget).map_err(|problem| (value.line, problem))?);
+            build.close(chain, context.budget).map_err(here)?;
         }
     }
     if !chain.all {
         let line = values.first().map_or(0, |value| value.line);
-        matchers.push(build.finish(chain, context.budget).map_err(|problem| (line, problem))?);
+        build.close(chain, context.budget).map_err(|problem| (line, problem))?;
     }
-    Ok(matchers)
+    Ok(build.closed)
 }
 
-/// A matcher in the making.
+/// Matchers in the making.
 struct Build {
+    /// Those that are made.
+    closed: Vec<Matcher>,
     matcher: Matcher,
     /// Patterns with wildcards, as expressions.
     searches: Vec<String>,
@@ -73,7 +75,17 @@ struct Build {
 impl Build {
     fn new(chain: &ModifierChain) -> Self {
         let matcher = Matcher { cased: chain.cased, ..Matcher::default() };
-        Self { matcher, searches: Vec::new(), contained: Vec::new(), expressions: Vec::new(), values: 0 }
+        let (searches, contained, expressions) = (Vec::new(), Vec::new(), Vec::new());
+        Self { closed: Vec::new(), matcher, searches, contained, expressions, values: 0 }
+    }
+
+    /// What comes after this is for another matcher.
+    fn close(&mut self, chain: &ModifierChain, budget: &mut ExpressionBudget) -> Result<(), String> {
+        let closed = std::mem::take(&mut self.closed);
+        let whole = std::mem::replace(self, Self::new(chain));
+        self.closed = closed;
+        self.closed.push(whole.finish(chain, budget)?);
+        Ok(())
     }
 
     fn value(
@@ -150,10 +162,15 @@ impl Build {
                 if text.is_empty() && (place.is_some() || chain.steps.iter().any(is_piece)) {
                     return Err("an empty text is in every text; `|exists: true` says so".to_owned());
                 }
-                for pattern in patterns(&text, chain, context)? {
-                    let pattern =
-                        if place == Some(MatchPlace::Inside) { pattern.starts().ends() } else { pattern };
-                    self.pattern(chain, &pattern)?;
+                for (number, list) in patterns(&text, chain, context)?.into_iter().enumerate() {
+                    if chain.all && number > 0 {
+                        self.close(chain, context.budget)?;
+                    }
+                    for pattern in list {
+                        let inside = place == Some(MatchPlace::Inside);
+                        let pattern = if inside { pattern.starts().ends() } else { pattern };
+                        self.pattern(chain, &pattern)?;
+                    }
                 }
             }
         }
@@ -196,7 +213,10 @@ impl Build {
         } else {
             vec![text.to_owned()]
         };
-        for text in expanded {
+        for (number, text) in expanded.into_iter().enumerate() {
+            if chain.all && number > 0 {
+                self.close(chain, context.budget)?;
+            }
             self.expressions.push(match chain.place {
                 MatchPlace::Whole | MatchPlace::Inside => text,
                 MatchPlace::Start => format!("\\A(?:{text})"),

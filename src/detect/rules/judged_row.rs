@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    derived::{Visit, at_path, contents, every_text, roles},
+    derived::{Visit, at_path, contents, every_value, roles},
     field::{ColumnPath, FieldId, FieldSource, Fields},
     value::RowValue,
 };
@@ -148,10 +148,10 @@ impl<'a> JudgedRow<'a> {
             }
             FieldSource::Everything => self.table.columns.iter().enumerate().any(|(place, column)| {
                 if column.kind == ColumnKind::Dynamic {
-                    return self.row.json(place).is_some_and(|json| every_text(json, visit));
+                    return self.row.json(place).is_some_and(|json| every_value(json, visit));
                 }
                 let value = RowValue::of_column(self.row.value(place));
-                value.is_some_and(|value| matches!(value, RowValue::Text(_)) && visit(value))
+                value.is_some_and(|value| !matches!(value, RowValue::Time(_)) && visit(value))
             }),
         }
     }

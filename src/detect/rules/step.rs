@@ -9,24 +9,44 @@ use super::{
     placeholder::expand,
 };
 
-/// The patterns that a text becomes by the steps of a chain.
+/// The patterns that a text becomes by the steps of a chain: a list of them for each value of its placeholders.
 pub(super) fn patterns(
     text: &str,
     chain: &ModifierChain,
     context: &mut ItemContext<'_>,
-) -> Result<Vec<Pattern>, String> {
-    let mut forms = vec![ValueForm::Text(Pattern::parse(text))];
+) -> Result<Vec<Vec<Pattern>>, String> {
+    let mut lists = vec![vec![ValueForm::Text(Pattern::parse(text))]];
     for step in &chain.steps {
-        let mut next = Vec::new();
-        for form in forms {
-            next.extend(apply(*step, form, context)?);
-            if next.len() > VALUES_MAX {
-                return Err(format!("more than {VALUES_MAX} values"));
+        let (mut next, mut count) = (Vec::new(), 0);
+        for forms in lists {
+            let mut list = Vec::new();
+            for form in forms {
+                let found = apply(*step, form, context)?;
+                count += found.len();
+                if count > VALUES_MAX {
+                    return Err(format!("more than {VALUES_MAX} values"));
+                }
+                match step {
+                    Modifier::Expand => deal(&mut next, found),
+                    _ => list.extend(found),
+                }
             }
+            next.extend((*step != Modifier::Expand).then_some(list));
         }
-        forms = next;
+        lists = next;
     }
-    forms.into_iter().map(ValueForm::pattern).collect()
+    let pattern = |list: Vec<ValueForm>| list.into_iter().map(ValueForm::pattern).collect();
+    lists.into_iter().map(pattern).collect()
+}
+
+/// Adds one form to each list. All forms of a text have the same placeholders, and so as many values of them.
+fn deal(lists: &mut Vec<Vec<ValueForm>>, forms: Vec<ValueForm>) {
+    for (place, form) in forms.into_iter().enumerate() {
+        match lists.get_mut(place) {
+            Some(list) => list.push(form),
+            None => lists.push(vec![form]),
+        }
+    }
 }
 
 /// A value between two steps.

@@ -31,6 +31,9 @@ fn each_modifier_matches_as_the_specification_says() {
         ("f.x|contains|all: [a, b]", r#"{"x":"ba"}"#, true),
         ("f.x|contains|all: [a, z]", r#"{"x":"ba"}"#, false),
         ("f.x|all: [a, b]", r#"{"x":["b","a"]}"#, true),
+        ("f.x|all: [null, a]", r#"{"x":"a"}"#, false),
+        ("f.x|all: [null, a]", r#"{"x":null}"#, false),
+        ("f.x|neq|all: [null, a]", r#"{"x":"a"}"#, true),
         ("f.x|startswith: a", r#"{"x":"ab"}"#, true),
         ("f.x|endswith: a", r#"{"x":"ab"}"#, false),
         ("f.x|exists: true", r#"{"x":""}"#, true),
@@ -108,6 +111,30 @@ fn lists_are_alternatives_and_maps_are_all_of_their_entries() {
     assert!(!matches_payload(maps, r#"{"x":1,"z":2}"#));
     let conditions = "a: {EventDetails.x: 1}\nb: {EventDetails.x: 2}\ncondition: [a, b]";
     assert!(matches_payload(conditions, r#"{"x":1}"#) && matches_payload(conditions, r#"{"x":2}"#));
+}
+
+#[test]
+fn numbers_and_encoded_texts_without_a_field_are_searched_in_every_value_too() {
+    let payload = r#"{"a":[{"n":14711.50}],"b":true,"c":"cmd /v on","d":"zz YwBtAGQA"}"#;
+    for (entry, expected) in [
+        ("[4711]", true),
+        ("['711.50']", true),
+        ("[4712]", false),
+        ("['TRUE']", true),
+        ("{'|windash': '-v o'}", true),
+        ("{'|wide|base64offset|contains': cmd}", true),
+        ("{'|startswith': cmd}", true),
+        ("{'|startswith': on}", false),
+        ("['4711*cmd']", false),
+    ] {
+        assert_eq!(
+            matches_payload(&format!("words: {entry}\ncondition: words"), payload),
+            expected,
+            "{entry}"
+        );
+    }
+    assert!(!matches_payload("words: ['{']\ncondition: words", r#"{"a":{"b":null}}"#));
+    assert!(matches_completion("words: [4711]\ncondition: words", r#"{"id":"1","seed":14711}"#));
 }
 
 #[test]

@@ -181,6 +181,31 @@ fn placeholders_come_from_the_settings() {
 }
 
 #[test]
+fn with_all_each_value_of_a_placeholder_must_be_there() {
+    let words: Placeholders = [("Own".to_owned(), vec!["one".to_owned(), "-t".to_owned()])].into();
+    let is_match = |entry: &str, text: &str| {
+        let set = load_with(&audit_rule(&format!("s:\n  {entry}\ncondition: s")), &words).unwrap();
+        matches_event(&set, &format!(r#"{{"id":"1","type":"a","a":{{"x":"{text}"}}}}"#))
+    };
+    for (entry, text, expected) in [
+        ("EventDetails.x|contains|all|expand: '%Own%'", "-t one", true),
+        ("EventDetails.x|contains|all|expand: '%Own%'", "one", false),
+        ("EventDetails.x|contains|expand: '%Own%'", "one", true),
+        ("EventDetails.x|contains|all|expand: ['%Own%', x]", "one -t", false),
+        ("EventDetails.x|contains|all|expand: ['%Own%', x]", "x one -t", true),
+        ("EventDetails.x|re|all|expand: '%Own%$'", "-t one", false),
+        ("EventDetails.x|contains|expand|windash|all: '%Own%'", "one /t", true),
+        ("EventDetails.x|contains|expand|windash|all: '%Own%'", "/t -t", false),
+        ("EventDetails.x|expand|cased: '%Own%'", "One", false),
+        ("EventDetails.x|expand|base64: '%Own%'", "b25l", true),
+        ("'|expand': '%Own%'", "no one here", true),
+        ("'|all|expand': '%Own%'", "no one here", false),
+    ] {
+        assert_eq!(is_match(entry, text), expected, "{entry} on {text}");
+    }
+}
+
+#[test]
 fn rules_that_are_off_judge_nothing_unless_another_one_needs_them() {
     let off = |text: &str| text.to_owned() + "status: deprecated\n";
     let set = loaded(&off(FAILED));
