@@ -4,13 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::params;
 
-use super::{
-    DetectDb,
-    kept::ForgettingRule,
-    mark::{NOTHING_FORGOTTEN, RuleLines},
-    rules::RuleBook,
-    store::Turn,
-};
+use super::{DetectDb, kept::ForgettingRule, mark::RuleLines, rules::RuleBook, store::Turn};
 use crate::detect::model::RuleIndex;
 
 /// Alerts removed in one transaction, so that no lock is held for long.
@@ -49,9 +43,7 @@ impl DetectDb {
             return Ok(());
         }
         self.in_turn(0, now, |turn| {
-            // What they have lost of their own is kept since they lost it.
-            let mut missed = missed.iter().map(|rule| ForgettingRule { lost: NOTHING_FORGOTTEN, ..*rule });
-            missed.try_for_each(|rule| turn.forget(&rule))?;
+            missed.iter().try_for_each(|rule| turn.forget(rule))?;
             turn.begun.execute("UPDATE rule SET missed = 0 WHERE missed AND is_on", [])?;
             // Groups in memory know the marks as they were.
             turn.held.spill(turn.begun)
@@ -65,7 +57,7 @@ fn of_rule(book: &RuleBook, index: RuleIndex, lines: RuleLines) -> Option<Forget
     let (correlation, rule) = book.correlation(index).zip(Some(book.rule(index)?.1.id))?;
     let RuleLines { mark, judged, .. } = lines;
     let touched = judged.max(mark.saturating_add(book.back_of_inputs(correlation)));
-    Some(ForgettingRule { rule, mark, lost: mark, judged, touched })
+    Some(ForgettingRule { rule, mark, judged, touched })
 }
 
 impl Turn<'_> {
@@ -109,7 +101,7 @@ impl Turn<'_> {
             self.begun.prepare_cached(sql)?.query_row([rule], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let judged = mark.saturating_add(reach);
         let touched = judged.max(mark.saturating_add(back));
-        Ok(ForgettingRule { rule, mark, lost: mark, judged, touched })
+        Ok(ForgettingRule { rule, mark, judged, touched })
     }
 
     /// Removes alerts. A detection knows by them which records it has raised alerts about, so it forgets these, too.

@@ -36,10 +36,8 @@ pub(super) struct KeptPart {
 pub(super) struct ForgettingRule {
     /// Its id in the database.
     pub(super) rule: i64,
-    /// Its new mark.
+    /// Its new mark. Alerts that begin to count there or earlier lose records.
     pub(super) mark: i64,
-    /// Alerts that begin to count here or earlier lose records.
-    pub(super) lost: i64,
     /// Stretches that begin here or earlier cannot be found again.
     pub(super) judged: i64,
     /// No alert that begins later has lost anything.
@@ -60,9 +58,10 @@ impl Turn<'_> {
     }
 
     /// Moves the mark of a rule, before what it forgets is removed. Of alerts that lose only a part, it is kept what they
-    /// have lost; the others are what they are.
+    /// have lost; the others are what they are. What is kept of an alert already remains so, because nothing of it is left to
+    /// be counted again.
     pub(super) fn forget(&mut self, forgetting: &ForgettingRule) -> rusqlite::Result<()> {
-        let ForgettingRule { rule, mark, lost, judged, touched } = *forgetting;
+        let ForgettingRule { rule, mark, judged, touched } = *forgetting;
         let sql = "SELECT id, ep_from, ep_to, since, event_count, head_to, grp FROM alert
                    WHERE live = 1 AND rule = ?1 AND ep_from <= ?2";
         let mut query = self.begun.prepare_cached(sql)?;
@@ -70,7 +69,7 @@ impl Turn<'_> {
         let alerts: Vec<(LiveAlert, i64)> = alerts.collect::<rusqlite::Result<_>>()?;
         drop(query);
         for (alert, group) in alerts {
-            if alert.episode.to > mark && (alert.since <= lost || alert.episode.from <= judged) {
+            if alert.episode.to > mark && (alert.since <= mark || alert.episode.from <= judged) {
                 self.keep(rule, group, &alert, mark)?;
             }
         }

@@ -162,6 +162,33 @@ fn a_hit_that_what_is_left_no_longer_gives_remains_one_for_the_rules_over_it() {
 }
 
 #[test]
+fn what_an_alert_has_forgotten_is_counted_once_however_often_its_rule_comes_back() {
+    let rules = vec![
+        detection("failed", false),
+        detection("passed", false),
+        at_least("many", 0, 3_600, 3.0),
+        correlation("guessed", CorrelationKind::TemporalOrdered, &[2, 1], true, 3_600, &[]),
+    ];
+    let passed = |id: &str, at: i64| {
+        let event = Event { id: id.into(), at, user: Some("ann".into()), value: 1.0, matches: vec![1] };
+        matches_of(&rules, &event)
+    };
+    let mut alerts = Alerts::new(rules.clone());
+    alerts.deliver(&matches(&rules, &[("a", DAY - 30), ("b", DAY - 20), ("c", DAY + 10)]));
+    alerts.deliver(&passed("d", DAY + 20));
+    clear_up(&mut alerts, 2 * DAY + 10);
+    for _ in 0..3 {
+        for some in [&rules[..3], &rules] {
+            alerts.rules = some.into();
+            alerts.reopen();
+        }
+    }
+    alerts.deliver(&passed("e", DAY + 30));
+    let found = alerts.facts().into_iter().find(|one| one.rule == "guessed").unwrap();
+    assert_eq!((found.count, found.records), (5, ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec()));
+}
+
+#[test]
 fn a_rule_that_is_added_judges_what_the_others_have_forgotten() {
     let mut alerts = Alerts::new(three());
     let events = [("a", 0), ("b", 1), ("c", 2)];
