@@ -9,7 +9,8 @@ mod forgetting;
 mod forgotten;
 mod generated;
 mod histories;
-mod naive;
+mod many_groups;
+pub mod naive;
 mod naive_windows;
 mod notices;
 pub mod rules;
@@ -99,8 +100,8 @@ impl Alerts {
 
 /// What an alert says of its events.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Facts {
-    rule: String,
+pub struct Facts {
+    pub rule: String,
     group: String,
     first: String,
     last: String,
@@ -109,7 +110,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(alert: Alert) -> Self {
+    pub fn of(alert: Alert) -> Self {
         Self {
             rule: alert.rule,
             group: serde_json::to_string(&alert.group).unwrap(),

@@ -239,7 +239,11 @@ impl Known<'_> {
     fn stretches(&self, place: usize, seen: &Seen) -> impl Iterator<Item = (i64, i64)> {
         let judged = judged(self.rules, self.past, place);
         let correlation = self.rules[place].correlation().unwrap();
-        hits(correlation, seen, self.first_at(place)).into_iter().filter(move |(_, at)| *at > judged)
+        let first = match correlation.kind {
+            CorrelationKind::FirstSeen { .. } => self.first_at(place),
+            _ => i64::MIN,
+        };
+        hits(correlation, seen, first).into_iter().filter(move |(_, at)| *at > judged)
     }
 
     fn standing(&self, place: usize) -> Vec<Standing> {

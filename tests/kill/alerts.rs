@@ -1,6 +1,10 @@
 //! A sink that raises alerts, killed at any moment: each alert once, and the same as if nothing had happened.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use ccfd::{
     detect::{
@@ -9,50 +13,82 @@ use ccfd::{
     },
     detect_db::{AlertFilter, DetectDb, FILE_NAME},
     simulator::{SimulatedList, SimulatorOptions},
-    tables::{AUDIT_LOGS, Tables},
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Table, Tables},
 };
 use collectors::{IdHash, Record};
 
 use super::{Moments, number};
-use crate::support::process_kill::Site;
+use crate::{
+    detect::{Facts, naive},
+    support::process_kill::Site,
+};
 
-/// Every event raises an alert; so do three of a type in an hour.
-const RULES: &str = "
-title: An event
-name: event
+/// A list whose records raise alerts.
+#[derive(Clone, Copy)]
+struct Alerting {
+    list: SimulatedList,
+    collector: &'static str,
+    table: &'static LazyLock<Arc<Table>>,
+    service: &'static str,
+    /// What is the same in records that come together.
+    kind: &'static str,
+}
+
+static EVENTS: Alerting = Alerting {
+    list: SimulatedList::AuditLogs,
+    collector: "audit",
+    table: &AUDIT_LOGS,
+    service: "audit_logs",
+    kind: "EventType",
+};
+
+static COMPLETIONS: Alerting = Alerting {
+    list: SimulatedList::Completions,
+    collector: "chat",
+    table: &CHAT_COMPLETIONS,
+    service: "chat_completions",
+    kind: "Model",
+};
+
+impl Alerting {
+    /// Every record raises an alert; so do three of a kind in an hour.
+    fn rules(&self) -> String {
+        let Self { service, kind, .. } = self;
+        format!(
+            "
+title: A record
+name: single
 logsource:
     product: openai
-    service: audit
+    service: {service}
 detection:
     selection:
-        EventType|exists: true
+        {kind}|exists: true
     condition: selection
 level: low
 ---
-title: Many events of a type
-name: many_events
+title: Many records of a kind
+name: many_of_a_kind
 correlation:
     type: event_count
-    rules: [event]
-    group-by: [EventType]
+    rules: [single]
+    group-by: [{kind}]
     timespan: 1h
     condition:
         gte: 3
     generate: true
 level: medium
-";
+"
+        )
+    }
+}
 
-/// What an alert says of its events.
-type AlertFacts = (String, String, String, String, u64, Vec<String>);
-
-fn facts(db: &DetectDb) -> Vec<AlertFacts> {
+fn facts(db: &DetectDb) -> Vec<Facts> {
     let mut all = Vec::new();
     let listed = db.alerts(&AlertFilter::default(), |alert| {
         // How many notify depends on when they were raised, and so does what says that they are too many.
         if alert.merged_into.is_none() && alert.rule != FLOODING {
-            let group = serde_json::to_string(&alert.group).unwrap();
-            let span = (alert.first_event_at, alert.last_event_at);
-            all.push((alert.rule, group, span.0, span.1, alert.event_count, alert.record_ids));
+            all.push(Facts::of(alert));
         }
         Ok::<(), ()>(())
     });
@@ -61,41 +97,43 @@ fn facts(db: &DetectDb) -> Vec<AlertFacts> {
     all
 }
 
-/// The alerts of everything that was issued, delivered once and in order.
-fn expected(site: &Site) -> Vec<AlertFacts> {
+/// The alerts of everything that was issued, by their definition.
+fn expected(site: &Site, of: Alerting) -> Vec<Facts> {
     let sources = [RuleSource::Directory(site.path("rules"))];
     let set = RuleSet::load(&sources, &Tables::built_in(), &Placeholders::new()).unwrap();
-    let mut issued = site.simulator.issued(SimulatedList::AuditLogs);
-    issued.sort_by_key(|(_, second)| *second);
     let mut matches: Vec<Match> = Vec::new();
-    for (id, second) in issued {
+    for (id, second) in site.simulator.issued(of.list) {
         let body = site.simulator.body_of(&id).unwrap();
-        set.judge(&AUDIT_LOGS, "audit", &Record::new(body, second, IdHash::of(&id), None), &mut matches);
+        set.judge(of.table, of.collector, &Record::new(body, second, IdHash::of(&id), None), &mut matches);
     }
-    let mut db = DetectDb::open(&site.path("expected.db"), 0).unwrap();
-    db.adopt(Arc::from(set.rules.clone()), 0).unwrap();
-    db.store("OpenAIAuditLogs_CL", "audit", &matches, 100, 0).unwrap();
-    facts(&db)
+    naive::alerts(&set.rules, &matches)
 }
 
 #[test]
 fn each_alert_is_raised_once_however_often_the_process_is_killed() {
+    let options = SimulatorOptions { audit_logs: 2_000, completions: 100, ..SimulatorOptions::default() };
+    killed_and_compared(EVENTS, options);
+}
+
+#[test]
+fn each_alert_of_completions_that_come_newest_first_is_raised_once_however_often_the_process_is_killed() {
+    let habits = "ties,shuffle,order-ignored".parse().expect("habits");
+    let options = SimulatorOptions { completions: 2_000, habits, ..SimulatorOptions::default() };
+    killed_and_compared(COMPLETIONS, options);
+}
+
+fn killed_and_compared(of: Alerting, options: SimulatorOptions) {
     let kills = number("CCFD_KILL_CYCLES", 12);
-    let options = SimulatorOptions {
-        audit_logs: 2_000,
-        completions: 100,
-        latency: Duration::from_millis(2),
-        ..SimulatorOptions::default()
-    };
+    let options = SimulatorOptions { latency: Duration::from_millis(2), ..options };
     let sink = "[sink.alerts]\ntype = \"detect\"\nrules = [\"rules\"]\nfree_min = \"0B\"\n";
     let site = Site::into(options, &["alerts"], sink);
     fs::create_dir(site.path("rules")).unwrap();
-    site.write("rules/events.yml", RULES);
+    site.write("rules/own.yml", &of.rules());
     let mut moments = Moments::new(900);
     for kill in 0..kills {
         if kill % 5 == 4 {
             // All of it comes again: kills alone seldom fall between a write and its commit.
-            let reset = site.command(&["reset-state", "audit", "--yes"]).output().unwrap();
+            let reset = site.command(&["reset-state", of.collector, "--yes"]).output().unwrap();
             assert!(reset.status.success(), "{reset:?}");
         }
         site.grow(3);
@@ -104,14 +142,14 @@ fn each_alert_is_raised_once_however_often_the_process_is_killed() {
     }
     site.read_the_rest();
     let db = DetectDb::open_existing(&site.path("state").join(FILE_NAME)).unwrap().unwrap();
-    let (found, expected) = (facts(&db), expected(&site));
-    let issued = site.simulator.issued(SimulatedList::AuditLogs).len();
-    assert_eq!(found.iter().filter(|(rule, ..)| rule == "event").count(), issued);
+    let (found, expected) = (facts(&db), expected(&site, of));
+    let issued = site.simulator.issued(of.list).len();
+    assert_eq!(found.iter().filter(|one| one.rule == "single").count(), issued);
     for (found, expected) in found.iter().zip(&expected) {
         assert_eq!(found, expected);
     }
     assert_eq!(found.len(), expected.len());
     let together = found.len() - issued;
     assert!(together > 0);
-    println!("{kills} kills: {issued} alerts of single events and {together} of several, each once");
+    println!("{kills} kills: {issued} alerts of single records and {together} of several, each once");
 }
