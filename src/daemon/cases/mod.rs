@@ -5,11 +5,13 @@
 //! | --- | --- |
 //! | `worker` | finds cases that have changed, and keeps what came of them |
 //! | `send` | one case, step by step |
+//! | `case` | the case itself |
 //! | `attach` | its comments and alerts |
 //! | `removed` | what of these was removed here |
 //! | `alerts` | where its alerts are, and how long they are waited for |
 //! | `change` | what to change of a case there |
 //! | `members` | what some Kibanas refuse of a case, and is left out then |
+//! | `kept` | what is known to be there, and what may be |
 //! | `outcome` | what becomes of a case |
 //! | `text` | what there is to read: comments, summaries of alerts |
 //! | `kibana`, `remote`, `missing` | Kibana's API, what it shows, and what its refusals mean |
@@ -20,7 +22,9 @@
 
 mod alerts;
 mod attach;
+mod case;
 mod change;
+mod kept;
 mod kibana;
 mod members;
 mod missing;

@@ -7,30 +7,18 @@ use std::{
 };
 
 use collectors::Clock;
-use serde_json::{Value, json};
 
 use super::{
     alerts::{AlertsSink, FoundAlerts},
-    change::change,
     kibana::{CasesApi, CasesApiError},
     members::{RefusedMembers, is_member},
-    outcome::{AlertsWait, CaseSent, SendFault, may_be_done},
-    remote::RemoteCase,
-    text::tag,
+    outcome::{AlertsWait, CaseSent, SendFault},
 };
 use crate::{
-    cases::{
-        AttachedContent, CaseError, CaseOwner, CaseStatus, CaseStore, CaseToSend, SentFields, SentItem,
-        SentItems, TAGS_MAX,
-    },
-    detect_db::{DetectDb, DetectThread},
+    cases::{AttachedContent, CaseOwner, CaseStatus, CaseToSend, SentFields, SentItem},
+    detect_db::DetectThread,
     sinks::remote::RemoteError,
 };
-
-/// How often a change is tried that somebody else's change refuses.
-const CONFLICTS_MAX: u32 = 10;
-/// How many changes are remembered of which it is not known whether they arrived.
-const TRIED_MAX: usize = 10;
 
 /// Sends cases of one space to one Kibana.
 pub(super) struct CaseSender {
@@ -113,9 +101,9 @@ pub(super) struct SendTurn<'a> {
     /// What was last sent of the case itself: one of these.
     pub(super) base: Vec<SentFields>,
     /// Whether something was begun whose end is not kept.
-    is_unsure: bool,
+    pub(super) is_unsure: bool,
     /// Whether something was refused that may have been done.
-    is_unclear: bool,
+    pub(super) is_unclear: bool,
     /// Alerts of which there is only a summary.
     pub(super) summarised: usize,
     /// Changes and removals of what a search does not show yet.
@@ -196,205 +184,7 @@ impl SendTurn<'_> {
         CaseSent::Incomplete(format!("{text}: {said}; the next change of the case sends them again"))
     }
 
-    /// The case there.
-    async fn remote(&mut self, wanted: &SentFields) -> Result<RemoteCase, SendFault> {
-        let (api, of) = (&self.with.api, self.of);
-        if let Some(id) = &of.remote {
-            match api.get(id).await? {
-                Some(found) => return Ok(found),
-                None if of.creates => self.keep(|cases, id| cases.forget_remote(id)).await?,
-                None => return Err(SendFault::gone()),
-            }
-        }
-        let found = match api.with_tag(&tag(&of.case.id)).await? {
-            // A search may show for a while what was deleted.
-            Some(tagged) => api.get(&tagged.id).await?,
-            None => None,
-        };
-        let found = match found {
-            Some(found) => {
-                if self.base.is_empty() {
-                    // What was changed there since remains.
-                    self.keep_fields(vec![wanted.clone()]).await?;
-                }
-                found
-            }
-            None => {
-                let new = SentFields { status: CaseStatus::Open, ..wanted.clone() };
-                self.create(new).await?
-            }
-        };
-        let (remote, version) = (found.id.clone(), of.case.version.clone());
-        let known = self.keep(move |cases, id| cases.keep_remote(id, &remote, &version)).await?;
-        SentItems { sent: self.sent, tried: self.tried, refused: self.refused } = known;
-        self.keep_left_out().await?;
-        Ok(found)
-    }
-
-    /// Creates the case there, without what Kibana refuses of it.
-    async fn create(&mut self, new: SentFields) -> Result<RemoteCase, SendFault> {
-        let mut body = self.new_case(&new);
-        self.strip(&mut body);
-        self.keep_fields(vec![self.as_sent(&new)]).await?;
-        let mut created = self.with.api.create(&body).await;
-        while created.as_ref().is_err_and(|error| self.leave_out(&mut body, error)) {
-            self.base.clear();
-            self.keep_fields(vec![self.as_sent(&new)]).await?;
-            created = self.with.api.create(&body).await;
-        }
-        self.wrote(created)
-    }
-
-    /// Keeps what is left out of this version of the case.
-    async fn keep_left_out(&mut self) -> Result<(), SendFault> {
-        for (member, said) in self.left_out.clone() {
-            if !self.refused.contains(&member) {
-                self.keep_refused(vec![member], said).await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn new_case(&self, wanted: &SentFields) -> Value {
-        let tag = tag(&self.of.case.id);
-        // The tag by which it is found again comes first: the others may be too many.
-        let tags: Vec<&String> = [&tag].into_iter().chain(&wanted.tags).take(TAGS_MAX).collect();
-        let mut body = json!({
-            "title": wanted.title, "description": wanted.description, "tags": tags, "owner": self.owner(),
-            "severity": wanted.severity, "settings": { "syncAlerts": false },
-            "connector": { "id": "none", "name": "none", "type": ".none", "fields": null },
-        });
-        if let Some(category) = &wanted.category {
-            body["category"] = json!(category);
-        }
-        if !wanted.assignees.is_empty() {
-            body["assignees"] = json!(wanted.assignees);
-        }
-        if !wanted.custom_fields.is_empty() {
-            body["customFields"] = json!(wanted.custom_fields);
-        }
-        body
-    }
-
     pub(super) fn owner(&self) -> CaseOwner {
         self.of.case.owner
-    }
-
-    /// Sends what has changed of the case itself. What was changed there remains, unless the same was changed here.
-    async fn update(&mut self, mut remote: RemoteCase, wanted: &SentFields) -> Result<(), SendFault> {
-        let tag = tag(&self.of.case.id);
-        let mut attempt = 0;
-        while let Some(change) = self.change(wanted, &remote, &tag) {
-            if attempt == 0 && !self.base.contains(wanted) {
-                // It may arrive without our hearing so.
-                let mut tried = self.base.clone();
-                tried.push(wanted.clone());
-                let from = tried.len().saturating_sub(TRIED_MAX);
-                self.keep_fields(tried.split_off(from)).await?;
-            }
-            attempt += 1;
-            let mut change = change;
-            let updated = self.with.api.update(&remote, &change).await;
-            if updated.as_ref().is_err_and(|error| self.leave_out(&mut change, error)) {
-                self.keep_left_out().await?;
-                continue;
-            }
-            match self.wrote(updated) {
-                Ok(()) => break,
-                Err(SendFault::Conflict) if attempt < CONFLICTS_MAX => {
-                    remote = self.with.api.get(&remote.id).await?.ok_or_else(SendFault::gone)?;
-                }
-                Err(fault) => {
-                    if matches!(fault, SendFault::Conflict) {
-                        self.is_unsure = false;
-                    }
-                    return Err(fault);
-                }
-            }
-        }
-        let sent = self.as_sent(wanted);
-        if self.base != [sent.clone()] {
-            self.keep_fields(vec![sent]).await?;
-        }
-        // An update that is repeated changes nothing.
-        self.is_unsure = false;
-        Ok(())
-    }
-
-    /// What to change of the case there, without what Kibana refuses.
-    fn change(&self, wanted: &SentFields, remote: &RemoteCase, tag: &str) -> Option<Value> {
-        let mut change = change(&self.base, wanted, &remote.fields, tag)?;
-        self.strip(&mut change);
-        change.as_object().is_some_and(|members| !members.is_empty()).then_some(change)
-    }
-
-    /// Something was written, and is to be kept next; or it is unknown whether it was; or it was refused.
-    pub(super) fn wrote<T>(&mut self, done: Result<T, CasesApiError>) -> Result<T, SendFault> {
-        self.is_unclear |= matches!(done, Err(CasesApiError::Oversized(_)));
-        self.is_unsure = match &done {
-            // Kibana attaches something and changes its case at the same time: only the latter is in conflict.
-            Ok(_)
-            | Err(CasesApiError::Conflict | CasesApiError::Intercepted(_) | CasesApiError::Oversized(_)) => {
-                true
-            }
-            Err(CasesApiError::Remote(error)) => may_be_done(&error.kind),
-            Err(
-                CasesApiError::Gone
-                | CasesApiError::NotAllowed(_)
-                | CasesApiError::TooMuch(_)
-                | CasesApiError::TooLarge
-                | CasesApiError::Refused(..),
-            ) => false,
-        };
-        Ok(done?)
-    }
-
-    async fn keep_fields(&mut self, fields: Vec<SentFields>) -> Result<(), SendFault> {
-        self.base.clone_from(&fields);
-        self.keep(move |cases, id| cases.keep_fields(id, &fields)).await
-    }
-
-    /// What is remembered of something that is there from now on: what its sender wants to know of it, and its id there.
-    pub(super) fn item(&self, content: &str, attachment: Option<String>) -> SentItem {
-        SentItem { content: content.to_owned(), at: self.with.clock.now(), attachment }
-    }
-
-    /// Keeps that items are there, each with what is remembered of it.
-    pub(super) async fn keep_sent(&mut self, items: BTreeMap<String, SentItem>) -> Result<(), SendFault> {
-        items.keys().for_each(|item| _ = self.tried.remove(item));
-        self.sent.extend(items.clone());
-        self.keep(move |cases, id| cases.keep_sent(id, &items)).await
-    }
-
-    /// Keeps that items may be there from now on: they are about to be sent.
-    pub(super) async fn keep_tried(&mut self, items: Vec<String>) -> Result<(), SendFault> {
-        let at = self.with.clock.now();
-        self.tried.extend(items.iter().map(|item| (item.clone(), at)));
-        self.keep(move |cases, id| cases.keep_tried(id, &items, at)).await
-    }
-
-    /// Kibana refuses items; the rest of the case continues.
-    pub(super) async fn keep_refused(&mut self, items: Vec<String>, said: String) -> Result<(), SendFault> {
-        let may_be_there = self.is_unsure;
-        if !may_be_there {
-            items.iter().for_each(|item| _ = self.tried.remove(item));
-        }
-        self.refused.extend(items.iter().cloned());
-        self.said = Some(said.clone());
-        let version = self.of.case.version.clone();
-        self.keep(move |cases, id| cases.keep_refused(id, &items, &version, &said, may_be_there)).await
-    }
-
-    /// Keeps what was done.
-    pub(super) async fn keep<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce(&mut CaseStore<'_>, &str) -> Result<T, CaseError> + Send + 'static,
-    ) -> Result<T, SendFault> {
-        let (space, target) = (self.with.space.clone(), self.with.target.clone());
-        let id = self.of.case.id.clone();
-        let keep = move |db: &mut DetectDb| work(&mut db.cases(&space).sent_to(&target), &id);
-        let kept = self.with.database.run(keep).await?;
-        self.is_unsure = false;
-        Ok(kept)
     }
 }
