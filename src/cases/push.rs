@@ -22,12 +22,12 @@ pub struct PushConnector<'a> {
     pub type_id: &'a str,
 }
 
-/// What is known of a case in the system of one connector, whatever it was sent with since.
+/// What is known of a case at the receiver of a connector, whatever it was sent with since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CasePushed {
     /// What it is called there.
     pub external_id: String,
-    /// The ids of the attachments that were sent with it.
+    /// The ids of the attachments that were sent to what it is called there, with whichever connector.
     pub attachments: BTreeSet<String>,
 }
 
@@ -166,7 +166,7 @@ mod tests {
             CasePush::external(&case, sn, &json!({ "id": "abc", "title": "INC1", "url": "https://u" }));
         // Somebody writes while it is sent.
         cases.comment(&id, "meanwhile", stamp).unwrap();
-        cases.pushed(&id, &external, &push.attachments, stamp).unwrap();
+        cases.pushed(&id, "an instance", &external, &push.attachments, stamp).unwrap();
         let fields = json!({ "urgency": "1", "unheard_of": "x", "impact": 2 });
         let own = CaseConnector { id: "sn".into(), name: "n".into(), kind: ".servicenow".into(), fields };
         let change = CaseChange { connector: Some(own), ..CaseChange::default() };
@@ -176,8 +176,8 @@ mod tests {
         let case = cases.comment(&id, "last", stamp).unwrap();
         let push = CasePush::of(&case, hook, None).unwrap();
         let external = CasePush::external(&case, hook, &Value::Null);
-        cases.pushed(&id, &external, &push.attachments, stamp).unwrap();
-        let before = cases.pushed_with(&id, "sn").unwrap();
+        cases.pushed(&id, "a hook", &external, &push.attachments, stamp).unwrap();
+        let before = cases.pushed_with(&id, "sn", "an instance").unwrap();
         let again = CasePush::of(&cases.get(&id).unwrap(), sn, before.as_ref()).unwrap().params;
         let sent = &again["subActionParams"]["incident"];
         assert_eq!((&sent["externalId"], &sent["urgency"]), (&json!("abc"), &json!("1")));
@@ -186,7 +186,7 @@ mod tests {
         let texts: Vec<&Value> = comments.as_array().unwrap().iter().map(|one| &one["comment"]).collect();
         assert_eq!(texts, ["meanwhile", "last"], "a comment is sent once to each");
         let elsewhere = connector("sn2", ".servicenow");
-        assert_eq!(cases.pushed_with(&id, elsewhere.id).unwrap(), None);
+        assert_eq!(cases.pushed_with(&id, "sn2", "another instance").unwrap(), None);
         let elsewhere = CasePush::of(&cases.get(&id).unwrap(), elsewhere, None).unwrap().params;
         let sent = &elsewhere["subActionParams"];
         assert!(sent["incident"].get("externalId").is_none());

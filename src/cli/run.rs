@@ -48,6 +48,8 @@ const HEALTH_END_MAX: Duration = Duration::from_secs(6);
 const ALERTS_END_MAX: Duration = Duration::from_secs(5);
 /// With --once, the last records are judged and their alerts are still to be delivered.
 const ALERTS_ONCE_MAX: Duration = Duration::from_secs(60);
+/// What came of runs may wait for a lock of the database that is gone by now.
+const RUNS_END_MAX: Duration = Duration::from_secs(2);
 const STATUS_END_MAX: Duration = Duration::from_secs(2);
 const STORE_END_MAX: Duration = Duration::from_secs(30);
 pub const ADMIN_END_MAX: Duration = Duration::from_secs(1);
@@ -190,6 +192,7 @@ pub async fn collect(
         _ = timeout(within, rows).await;
     }
     _ = timeout(stopper.share(HEALTH_END_MAX, CLOSING), health.end()).await;
+    _ = timeout(stopper.share(RUNS_END_MAX, CLOSING), assembly.connectors.settle()).await;
     // Taken now, because the sinks' counters disappear with them.
     telemetry.remember();
     let closing = stopper.share(assembly.config.pipeline.stop_timeout, CLOSING / 2);

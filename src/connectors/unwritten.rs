@@ -78,16 +78,10 @@ impl UnwrittenRuns {
 
     /// Notes that parts of a run are done: now, or later.
     pub async fn note(self: &Arc<Self>, run: &KeyedRun, parts: Vec<String>, now: i64) {
-        {
-            let mut waiting = self.waiting();
-            let (at, noted) = waiting.parts.entry(run.clone()).or_default();
-            *at = now;
-            noted.extend(parts);
-            if waiting.parts.len() > RUNS_MAX {
-                waiting.parts.pop_first();
-                waiting.say_failed(|failed| failed.dropped += 1);
-            }
+        if parts.is_empty() {
+            return;
         }
+        self.waiting().add_parts(run, parts, now);
         let all = Arc::clone(self);
         self.written(self.database.run(move |db| all.write_to(db)).await);
     }
@@ -108,6 +102,29 @@ impl UnwrittenRuns {
     pub async fn write(self: &Arc<Self>) {
         let all = Arc::clone(self);
         self.written(self.database.run(move |db| all.write_to(db)).await);
+    }
+
+    /// Does this work on the database after all that waits is written: what it removes does not come back.
+    pub async fn run_written<T, E>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut DetectDb) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SinkError> + Send + 'static,
+    {
+        let all = Arc::clone(self);
+        let written = move |db: &mut DetectDb| {
+            all.write_to(db)?;
+            work(db)
+        };
+        self.database.run(written).await
+    }
+
+    /// Parts of a run that wait, as after a lock.
+    #[cfg(test)]
+    pub fn wait_with_parts(&self, run: &KeyedRun, parts: &[String]) {
+        self.waiting().add_parts(run, parts.to_vec(), 0);
     }
 
     fn write_to(&self, db: &mut DetectDb) -> Result<(), SinkError> {
@@ -174,6 +191,18 @@ impl UnwrittenRuns {
 impl WaitingRuns {
     fn is_empty(&self) -> bool {
         self.ends.is_empty() && self.parts.is_empty()
+    }
+
+    fn add_parts(&mut self, run: &KeyedRun, parts: Vec<String>, now: i64) {
+        let (at, noted) = self.parts.entry(run.clone()).or_default();
+        *at = now;
+        noted.extend(parts);
+        if self.parts.len() > RUNS_MAX {
+            let others = self.parts.iter().filter(|(other, _)| *other != run);
+            let oldest = others.min_by_key(|(_, (at, _))| *at).map(|(other, _)| other.clone());
+            oldest.and_then(|oldest| self.parts.remove(&oldest));
+            self.say_failed(|failed| failed.dropped += 1);
+        }
     }
 
     fn say_failed(&mut self, add: impl FnOnce(&mut FailedWrites)) {
@@ -268,5 +297,45 @@ pub(super) mod tests {
         other.execute_batch("ROLLBACK").unwrap();
         runs.record(ended(RUNS_MAX + 1)).await;
         assert_eq!(recorded(&other), ["000998", "000999", "001000", "001001"]);
+    }
+
+    fn keyed(key: &str) -> KeyedRun {
+        KeyedRun { doer: "sn".to_owned(), key: key.to_owned() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_too_many_runs_the_parts_of_the_oldest_are_dropped_and_never_those_that_were_just_done() {
+        let (_dir, runs, _other) = locked().await;
+        let part = || vec!["one".to_owned()];
+        for number in 1..RUNS_MAX {
+            runs.waiting().add_parts(&keyed(&format!("{number:06}")), part(), 2_000);
+        }
+        runs.waiting().add_parts(&keyed("oldest"), part(), 1_000);
+        runs.note(&keyed("000000"), part(), 2_000).await;
+        assert_eq!(runs.waiting().parts.len(), RUNS_MAX);
+        assert_eq!(runs.parts(&keyed("oldest")), BTreeSet::new());
+        assert_eq!(runs.parts(&keyed("000000")).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_forgotten_while_it_waits_does_not_come_back() {
+        let (_dir, runs, other) = locked().await;
+        let run = keyed("a");
+        runs.note(&run, vec!["one".to_owned(), "two".to_owned()], 1_000).await;
+        let forget = |run: KeyedRun| move |db: &mut DetectDb| db.forget_run_parts(&run, &["one".to_owned()]);
+        runs.run_written(forget(run.clone())).await.unwrap_err();
+        assert_eq!(runs.parts(&run).len(), 2, "nothing is forgotten before it can be");
+        other.execute_batch("ROLLBACK").unwrap();
+        runs.run_written(forget(run.clone())).await.unwrap();
+        runs.write().await;
+        let left = runs.database().run(move |db| db.run_parts(&run)).await.unwrap();
+        assert_eq!(left, BTreeSet::from(["two".to_owned()]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_parts_do_not_wait() {
+        let (_dir, runs, _other) = locked().await;
+        runs.note(&keyed("a"), Vec::new(), 1_000).await;
+        assert!(runs.waiting().is_empty());
     }
 }

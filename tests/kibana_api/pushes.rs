@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A case with a comment.
-fn case(api: &Api) -> String {
+pub fn case(api: &Api) -> String {
     let id = created(api, "A leaked key")["id"].as_str().unwrap().to_owned();
     comment(api, &id, "first");
     id
@@ -31,7 +31,7 @@ fn let_it_work(api: &Api, id: &str) {
     }
 }
 
-fn title(case: &Value) -> &Value {
+pub fn title(case: &Value) -> &Value {
     &case["external_service"]["external_title"]
 }
 
@@ -168,4 +168,29 @@ fn an_incident_that_one_connector_has_created_again_is_changed_by_the_other_and_
     }
     let incidents = instance.incidents();
     assert_eq!((incidents.len(), &incidents[0]["work_notes"]), (1, &json!(["first"])));
+}
+
+/// As after a month: nothing is known any more of what attempts have done.
+fn forget_attempts(api: &Api) {
+    let database = rusqlite::Connection::open(api.place.path("state/detect.db")).unwrap();
+    assert!(database.execute("DELETE FROM run_part", []).unwrap() > 0);
+}
+
+#[test]
+fn a_comment_is_sent_once_by_several_connectors_however_long_ago_that_was() {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    let id = case(&api);
+    assert_eq!(push(&api, &id, "sn").0, 200);
+    forget_attempts(&api);
+    comment(&api, &id, "second");
+    // The first push of this one, and then another one of the first.
+    for connector in ["again", "sn"] {
+        let (status, case) = push(&api, &id, connector);
+        assert_eq!((status, title(&case)), (200, &json!("INC0000001")), "{case}");
+        forget_attempts(&api);
+        comment(&api, &id, connector);
+    }
+    let incidents = instance.incidents();
+    assert_eq!((incidents.len(), &incidents[0]["work_notes"]), (1, &json!(["first", "second", "again"])));
 }

@@ -12,11 +12,12 @@ use crate::{
 };
 
 impl CaseStore<'_> {
-    /// Keeps that a case was sent to a service, with these of its attachments: with which connector, and what it is called
+    /// Keeps that a case was sent to this receiver, with these of its attachments: with which connector, and what it is called
     /// there. A configuration may close it with that.
     pub fn pushed(
         &mut self,
         id: &str,
+        receiver: &str,
         external: &Value,
         attachments: &[String],
         stamp: CaseStamp<'_>,
@@ -28,7 +29,7 @@ impl CaseStore<'_> {
             external["pushed_at"] = json!(format_utc(stamp.now));
             external["pushed_by"] = json!(stamp.by);
             turn.set_external(row, &external)?;
-            turn.keep_pushed(row, &external, attachments)?;
+            turn.keep_pushed(row, receiver, &external, attachments)?;
             let sql = "UPDATE case_attachment SET pushed_at = ?2, pushed_by = ?3 WHERE case_id = ?1 AND uid = ?4 AND pushed_at IS NULL";
             let mut push = turn.begun.prepare_cached(sql)?;
             for attachment in attachments {
@@ -45,45 +46,68 @@ impl CaseStore<'_> {
         })
     }
 
-    /// Forgets what a case is called in the system of this connector, and what was sent with it: it was deleted there.
-    pub fn forget_pushed(&mut self, id: &str, connector: &str) -> Result<(), CaseError> {
+    /// Forgets what a case is called somewhere, and what was sent to it, with whichever connector: it was deleted there.
+    pub fn forget_pushed(&mut self, id: &str, external_id: &str) -> Result<(), CaseError> {
         self.turn(|turn| {
             let (row, _) = turn.case(id)?;
-            let sql = "DELETE FROM case_pushed WHERE case_id = ?1 AND connector = ?2";
-            turn.begun.prepare_cached(sql)?.execute(params![row, connector])?;
+            let sql = "DELETE FROM case_pushed WHERE case_id = ?1 AND external_id = ?2";
+            turn.begun.prepare_cached(sql)?.execute(params![row, external_id])?;
             Ok(())
         })
     }
 
-    /// What is known of a case in the system of this connector; `None` if it was never sent with it.
-    pub fn pushed_with(&mut self, id: &str, connector: &str) -> Result<Option<CasePushed>, CaseError> {
+    /// What is known of a case where this connector leads to this receiver; `None` if it was never sent with it nor there.
+    pub fn pushed_with(
+        &mut self,
+        id: &str,
+        connector: &str,
+        receiver: &str,
+    ) -> Result<Option<CasePushed>, CaseError> {
         self.look(|turn| {
             let (row, _) = turn.case(id)?;
-            turn.pushed_with(row, connector)
+            // An instance may have got another address, and then the connector alone knows it.
+            let sql =
+                "SELECT external_id FROM case_pushed WHERE case_id = ?1 AND (connector = ?2 OR receiver = ?3)
+                       ORDER BY receiver = ?3 DESC, connector = ?2 DESC, connector LIMIT 1";
+            let mut query = turn.begun.prepare_cached(sql)?;
+            let found = query.query_row(params![row, connector, receiver], |row| row.get::<_, String>(0));
+            let Some(external_id) = found.optional()? else { return Ok(None) };
+            Ok(Some(CasePushed { attachments: turn.sent_to(row, &external_id)?, external_id }))
         })
     }
 }
 
 impl CaseTurn<'_> {
-    fn pushed_with(&self, row: i64, connector: &str) -> Result<Option<CasePushed>, CaseFault> {
-        let sql = "SELECT external_id, attachments FROM case_pushed WHERE case_id = ?1 AND connector = ?2";
-        let found = self.begun.prepare_cached(sql)?.query_row(params![row, connector], |row| {
-            let attachments: String = row.get(1)?;
-            Ok(CasePushed { external_id: row.get(0)?, attachments: parsed(&attachments) })
-        });
-        Ok(found.optional()?)
+    /// The attachments that were sent to what a case is called somewhere.
+    fn sent_to(&self, row: i64, external_id: &str) -> Result<BTreeSet<String>, CaseFault> {
+        let sql = "SELECT attachments FROM case_pushed WHERE case_id = ?1 AND external_id = ?2";
+        let mut query = self.begun.prepare_cached(sql)?;
+        let mut rows = query.query(params![row, external_id])?;
+        let mut all = BTreeSet::new();
+        while let Some(row) = rows.next()? {
+            all.extend(parsed::<Vec<String>>(&row.get::<_, String>(0)?));
+        }
+        Ok(all)
     }
 
     /// A case may be sent with several connectors in turn: each system knows it by another id, and has other comments of it.
-    fn keep_pushed(&self, row: i64, external: &Value, attachments: &[String]) -> Result<(), CaseFault> {
-        let text = |name: &str| external[name].as_str().unwrap_or_default().to_owned();
-        let (connector, id) = (text("connector_id"), text("external_id"));
+    fn keep_pushed(
+        &self,
+        row: i64,
+        receiver: &str,
+        external: &Value,
+        attachments: &[String],
+    ) -> Result<(), CaseFault> {
+        let text = |name: &str| external[name].as_str().unwrap_or_default();
+        let (connector, external_id) = (text("connector_id"), text("external_id"));
         // Of another incident there, nothing is known.
-        let before = self.pushed_with(row, &connector)?.filter(|before| before.external_id == id);
-        let mut all: BTreeSet<String> = before.map(|before| before.attachments).unwrap_or_default();
+        let mut all = self.sent_to(row, external_id)?;
         all.extend(attachments.iter().cloned());
-        let sql = "INSERT OR REPLACE INTO case_pushed VALUES (?1, ?2, ?3, ?4)";
-        self.begun.prepare_cached(sql)?.execute(params![row, connector, id, kept(&all)])?;
+        let sql =
+            "INSERT OR REPLACE INTO case_pushed (case_id, connector, receiver, external_id, attachments)
+                   VALUES (?1, ?2, ?3, ?4, ?5)";
+        let kept = params![row, connector, receiver, external_id, kept(&all)];
+        self.begun.prepare_cached(sql)?.execute(kept)?;
         Ok(())
     }
 }

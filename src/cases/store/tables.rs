@@ -60,8 +60,8 @@ CREATE TABLE case_sent (
     tried INTEGER, refused INTEGER, why TEXT, PRIMARY KEY (case_id, remote, item)
 ) WITHOUT ROWID;
 CREATE TABLE case_pushed (
-    case_id INTEGER NOT NULL, connector TEXT NOT NULL, external_id TEXT NOT NULL, attachments TEXT NOT NULL,
-    PRIMARY KEY (case_id, connector)
+    case_id INTEGER NOT NULL, connector TEXT NOT NULL, receiver TEXT NOT NULL, external_id TEXT NOT NULL,
+    attachments TEXT NOT NULL, PRIMARY KEY (case_id, connector)
 ) WITHOUT ROWID;
 CREATE TABLE case_pushing (
     case_id INTEGER NOT NULL, receiver TEXT NOT NULL, claim TEXT NOT NULL, until INTEGER NOT NULL,

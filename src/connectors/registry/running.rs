@@ -17,7 +17,7 @@ use crate::{
         recorded::BegunRun,
         run::{Caller, Retry, RunContext, RunFailure, RunOutput},
     },
-    detect_db::{KeyedRun, RunRecord, new_uid},
+    detect_db::{DetectDb, KeyedRun, RunRecord, new_uid},
     sinks::SinkError,
 };
 
@@ -25,13 +25,38 @@ use crate::{
 const TURNS: usize = 8;
 
 impl Registry {
-    /// Waits until the streams that have ended are recorded: for commands, with whose end the process ends.
+    /// Waits until what came of runs that have ended is kept, as far as it can be: before the process ends.
     pub async fn settle(&self) {
         for _ in 0..TURNS {
             tokio::task::yield_now().await;
         }
+        if !self.parts().secrets.database().exists() {
+            return;
+        }
         // The database does one thing after the other.
         self.unwritten.write().await;
+    }
+
+    /// Does this work on the database, once all that came of runs is in it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the work, and if something cannot be written.
+    pub async fn run_written<T, E>(
+        &self,
+        work: impl FnOnce(&mut DetectDb) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SinkError> + Send + 'static,
+    {
+        self.unwritten.run_written(work).await
+    }
+
+    /// Parts of a run that are done and wait to be written.
+    #[cfg(test)]
+    pub(crate) fn wait_with_parts(&self, run: &KeyedRun, parts: &[String]) {
+        self.unwritten.wait_with_parts(run, parts);
     }
 
     /// Runs a connector: with these parameters, or with those of a test.

@@ -95,7 +95,7 @@ fn a_case_that_is_sent_keeps_where_and_is_closed_if_configured_so() {
     let first = [case.comments.unwrap()[0].id.clone()];
     store.comment(&id, "meanwhile", stamp).unwrap();
     let sent = json!({ "connector_id": "sn", "external_id": "abc" });
-    let case = store.pushed(&id, &sent, &first, stamp).unwrap();
+    let case = store.pushed(&id, "sn", &sent, &first, stamp).unwrap();
     assert_eq!(
         (case.status, &case.external_service.unwrap()["external_id"]),
         (CaseStatus::Open, &json!("abc"))
@@ -105,8 +105,8 @@ fn a_case_that_is_sent_keeps_where_and_is_closed_if_configured_so() {
     let pushing =
         ConfigurationChange { closure_type: Some(ClosureType::ByPushing), ..ConfigurationChange::default() };
     store.configure(CaseOwner::Cases, &pushing, stamp).unwrap();
-    assert_eq!(store.pushed(&id, &sent, &first, stamp).unwrap().status, CaseStatus::Closed);
+    assert_eq!(store.pushed(&id, "sn", &sent, &first, stamp).unwrap().status, CaseStatus::Closed);
     let change = CaseChange { status: Some(CaseStatus::Open), ..CaseChange::default() };
     store.change(&id, &change, stamp).unwrap();
-    assert_eq!(store.pushed(&id, &sent, &first, stamp).unwrap().status, CaseStatus::Closed);
+    assert_eq!(store.pushed(&id, "sn", &sent, &first, stamp).unwrap().status, CaseStatus::Closed);
 }

@@ -2,6 +2,7 @@ mod attached;
 mod claim;
 mod configure;
 mod find;
+mod pushed;
 mod sending;
 mod whole;
 
