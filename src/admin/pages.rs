@@ -19,6 +19,7 @@ use crate::{
     daemon::{
         MetricsReader,
         control::{Control, OrderError},
+        push::PushEnder,
     },
     detect_db::DetectThread,
     pipeline::{
@@ -44,6 +45,8 @@ pub struct Daemon {
     pub tap: Tap,
     /// Its connectors.
     pub connectors: Arc<Registry>,
+    /// Ends its pushes of cases.
+    pub pushes: Arc<PushEnder>,
     /// Its spaces and API keys.
     pub database: Arc<DetectThread>,
 }

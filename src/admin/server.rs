@@ -131,7 +131,10 @@ pub(super) fn admin(daemon: Arc<Daemon>, guard: Guard) -> Router {
         .route("/metrics", get(pages::metrics))
         .route_layer(from_fn(in_time));
     let guarded = with_token.merge(shown).route_layer(from_fn_with_state(guard.clone(), for_known_hosts));
-    let kibana = kibana::router(daemon.connectors.clone(), daemon.database.clone(), guard);
+    let kibana = {
+        let Daemon { connectors, pushes, database, .. } = &*daemon;
+        kibana::router(connectors.clone(), pushes.clone(), database.clone(), guard)
+    };
     health().merge(guarded).layer(from_fn(with_whole_body)).merge(kibana).with_state(daemon)
 }
 

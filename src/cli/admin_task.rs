@@ -36,6 +36,7 @@ impl AdminTask {
             metrics: assembly.metrics_reader(),
             tap: assembly.tap.clone(),
             connectors: assembly.connectors.clone(),
+            pushes: assembly.pushes.clone(),
             database: assembly.connectors.database(),
         };
         let (settings, dir) = (assembly.config.admin.clone(), assembly.config.state.dir.clone());

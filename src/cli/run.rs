@@ -187,8 +187,10 @@ pub async fn collect(
     } else {
         stopper.end_within(Duration::ZERO);
         let within = stopper.share(ALERTS_END_MAX, CLOSING);
-        let rows =
-            async { tokio::join!(alerts.end(true), actions.end(false), cases.end(false), runs.end(true)) };
+        let pushes = assembly.pushes.end(within);
+        let rows = async {
+            tokio::join!(pushes, alerts.end(true), actions.end(false), cases.end(false), runs.end(true))
+        };
         _ = timeout(within, rows).await;
     }
     _ = timeout(stopper.share(HEALTH_END_MAX, CLOSING), health.end()).await;

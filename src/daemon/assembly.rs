@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     delivery::UncommittedDelivery,
+    push::PushEnder,
     shared::{MetricsReader, Rates, Shared},
 };
 use crate::{
@@ -36,6 +37,8 @@ pub struct Assembly {
     pub tap: Tap,
     /// Its connectors.
     pub connectors: Arc<Registry>,
+    /// Ends its pushes of cases.
+    pub pushes: Arc<PushEnder>,
     pub(super) environment: Environment,
     pub(super) clock: Clock,
     /// The rates of all collectors whose key is read from the same place.
@@ -52,6 +55,7 @@ impl Assembly {
         let connectors = Registry::of(&config, &environment, Clock::system());
         Arc::new(Self {
             connectors: Arc::new(connectors),
+            pushes: Arc::default(),
             rates: rates(&config),
             config,
             registry: RouteRegistry::default(),
@@ -70,6 +74,7 @@ impl Assembly {
         self.warn_of_connectors();
         Arc::new(Self {
             connectors: self.connectors.clone(),
+            pushes: self.pushes.clone(),
             rates: rates(&config),
             config,
             registry: self.registry.clone(),

@@ -1,8 +1,10 @@
 //! A case is sent to another system with a connector, and keeps what it is called there.
 
 mod claim;
+mod ending;
 
 use self::claim::PushClaim;
+pub use self::ending::{PUSH_END_MAX, PushEnd, PushEnder};
 use crate::{
     cases::{Case, CaseError, CasePerson, CasePush, CaseStamp, PushConnector},
     connectors::{Caller, ConnectorError, Registry, RunFailure, RunOutput, parts_of_gone_incident},
@@ -26,6 +28,9 @@ pub enum CasePushError {
         "The case was not sent: {0}; if its incident was deleted there, `ccfd cases push --create` creates one again"
     )]
     Gone(RunFailure),
+    /// The process ends.
+    #[error("The push was stopped: ccfd ends. The next one looks for what has arrived.")]
+    Stopped,
 }
 
 /// A case on its way.
@@ -51,17 +56,20 @@ pub async fn push_case(
     connectors: &Registry,
     push: CaseToPush<'_>,
     caller: Caller,
+    mut end: PushEnd,
 ) -> Result<Case, CasePushError> {
     let connector = connectors.get(push.space, push.connector).await?;
     // Two connectors may lead to one receiver, which has one incident of the case. A run without secrets asks nobody.
     let run = connectors.keyed_run(push.space, push.connector, &CasePush::incident_key(push.case)).await;
     let receiver = run.map_or_else(|_| connector.id.to_string(), |run| run.doer);
     let (database, clock) = (connectors.database(), connectors.clock().clone());
-    let claim = PushClaim::take(database, clock, push, &receiver).await?;
+    let claim = PushClaim::take(database, clock, push, &receiver, &mut end).await?;
     let way = PushWay { connectors, push, caller, receiver };
     let pushed = tokio::select! {
+        biased;
         pushed = way.send_or_create() => pushed,
         error = claim.lost() => Err(error.into()),
+        () = end.reached() => Err(CasePushError::Stopped),
     };
     claim.end().await;
     pushed

@@ -10,6 +10,7 @@ mod pushes;
 mod refusals;
 mod sent;
 mod spaces;
+mod stopped;
 
 use reqwest::Method;
 use serde_json::{Value, json};

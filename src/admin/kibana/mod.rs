@@ -43,11 +43,12 @@ use serde::Deserialize;
 
 use self::error::KibanaError;
 use super::{body::BodyMemory, guard::Guard};
-use crate::{connectors::Registry, detect_db::DetectThread};
+use crate::{connectors::Registry, daemon::push::PushEnder, detect_db::DetectThread};
 
 /// What the handlers work with.
 pub(super) struct Kibana {
     connectors: Arc<Registry>,
+    pushes: Arc<PushEnder>,
     database: Arc<DetectThread>,
     guard: Arc<Guard>,
     memory: BodyMemory,
@@ -63,10 +64,11 @@ impl Kibana {
 /// All routes, for those whom the guard and the API keys let in.
 pub(super) fn router<S>(
     connectors: Arc<Registry>,
+    pushes: Arc<PushEnder>,
     database: Arc<DetectThread>,
     guard: Arc<Guard>,
 ) -> Router<S> {
-    let kibana = Arc::new(Kibana { connectors, database, guard, memory: BodyMemory::shared() });
+    let kibana = Arc::new(Kibana { connectors, pushes, database, guard, memory: BodyMemory::shared() });
     Router::new()
         .merge(areas())
         .nest("/s/{space}", areas())

@@ -18,9 +18,8 @@ fn connected() -> DuplexStream {
     let guard = Guard { token: Some("token".into()), strict: false, hosts: Some(Vec::new()) };
     // Never opened: the token of the admin interface is enough for the default space.
     let database = DetectThread::new("/nowhere/detect.db".into());
-    let router =
-        router::<()>(Arc::new(Registry::bare("/nowhere".as_ref())), Arc::new(database), Arc::new(guard))
-            .with_state(());
+    let connectors = Arc::new(Registry::bare("/nowhere".as_ref()));
+    let router = router::<()>(connectors, Arc::default(), Arc::new(database), Arc::new(guard)).with_state(());
     let (peer, stream) = tokio::io::duplex(64 * KIB);
     tokio::spawn(answer(Box::new(stream), router));
     peer

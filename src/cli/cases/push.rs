@@ -1,5 +1,8 @@
 //! `ccfd cases push`
 
+use std::sync::Arc;
+
+use anyhow::Context as _;
 use clap::Args;
 use collectors::Clock;
 
@@ -12,7 +15,11 @@ use crate::{
         text::{say, tame},
     },
     connectors::{Caller, ConnectorError, Registry},
-    daemon::push::{CasePushError, CaseToPush, push_case},
+    daemon::{
+        push::{CasePushError, CaseToPush, PUSH_END_MAX, PushEnder, push_case},
+        signals::watch_stop,
+    },
+    pipeline::shutdown::{Shutdown, shutdown},
 };
 
 #[derive(Debug, Args)]
@@ -34,6 +41,14 @@ fn say_wait() {
     say(format_args!("another push is sending this case; waiting for it"));
 }
 
+/// Ends the push on a signal.
+async fn end_on_signal(mut stop: Shutdown, ender: Arc<PushEnder>) {
+    stop.requested().await;
+    let seconds = PUSH_END_MAX.as_secs();
+    say(format_args!("stopping, within {seconds} seconds: what was sent may be answered"));
+    ender.end(PUSH_END_MAX).await;
+}
+
 pub(super) fn run(place: &CasesPlace<'_>, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut db = place.database_with(&arguments.case)?;
     let case = db.cases(place.space).named(&arguments.case).map_err(refused)?;
@@ -42,7 +57,12 @@ pub(super) fn run(place: &CasesPlace<'_>, arguments: &Arguments) -> anyhow::Resu
     let registry = Registry::of(&config, &place.context.environment, Clock::system());
     let person = place.person(&arguments.by);
     let caller = Caller::Operator(person.username.clone());
+    let (sender, stop) = shutdown();
+    let _stopper = watch_stop(sender).context("cannot watch for signals")?;
     let sent = block_on(async {
+        let ender = Arc::new(PushEnder::default());
+        let end = ender.for_push();
+        tokio::spawn(end_on_signal(stop, ender));
         let push = CaseToPush {
             space: place.space,
             case: &case.id,
@@ -51,7 +71,7 @@ pub(super) fn run(place: &CasesPlace<'_>, arguments: &Arguments) -> anyhow::Resu
             creates: arguments.create,
             waits: say_wait,
         };
-        let sent = push_case(&registry, push, caller).await;
+        let sent = push_case(&registry, push, caller, end).await;
         registry.settle().await;
         Ok(sent)
     })?;

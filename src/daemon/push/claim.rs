@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use collectors::Clock;
 use tokio::time::{Instant, sleep};
 
-use super::CaseToPush;
+use super::{CasePushError, CaseToPush, PushEnd};
 use crate::{
     cases::{CaseError, PUSH_CLAIM_SECONDS},
     detect_db::DetectThread,
@@ -30,15 +30,20 @@ pub(super) struct PushClaim {
 }
 
 impl PushClaim {
-    /// Waits until no other push sends the case to this receiver.
+    /// Waits until no other push sends the case to this receiver, or until the process ends.
     pub(super) async fn take(
         database: Arc<DetectThread>,
         clock: Clock,
         push: CaseToPush<'_>,
         receiver: &str,
-    ) -> Result<Self, CaseError> {
+        end: &mut PushEnd,
+    ) -> Result<Self, CasePushError> {
         let (begun, mut is_said) = (Instant::now(), false);
         loop {
+            // Not during the work on the database, which would leave its claim behind.
+            if end.is_announced() {
+                return Err(CasePushError::Stopped);
+            }
             let (of, case) = (push.space.to_owned(), push.case.to_owned());
             let (to, now) = (receiver.to_owned(), clock.now());
             let claimed = database.run(move |db| db.cases(&of).claim_push(&case, &to, now));
@@ -47,13 +52,16 @@ impl PushClaim {
             }
             if begun.elapsed() >= WAIT_MAX {
                 let text = "the case is being sent there already; try again in a minute";
-                return Err(CaseError::Conflict(text.to_owned()));
+                return Err(CaseError::Conflict(text.to_owned()).into());
             }
             if begun.elapsed() >= SAID_AFTER && !is_said {
                 is_said = true;
                 (push.waits)();
             }
-            sleep(LOOK_INTERVAL).await;
+            tokio::select! {
+                () = sleep(LOOK_INTERVAL) => {}
+                () = end.announced() => {}
+            }
         }
     }
 
@@ -90,7 +98,7 @@ impl PushClaim {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::*;
+    use super::{super::PushEnder, *};
     use crate::{
         cases::{CasePerson, CaseStamp, DEFAULT_SPACE, NewCase},
         detect_db::DetectDb,
@@ -117,15 +125,19 @@ mod tests {
             Self { _dir: dir, database: Arc::new(DetectThread::new(path)), clock, case }
         }
 
-        async fn take(&self) -> Result<PushClaim, CaseError> {
+        async fn take(&self) -> Result<PushClaim, CasePushError> {
             self.take_saying(|| ()).await
         }
 
-        async fn take_saying(&self, waits: fn()) -> Result<PushClaim, CaseError> {
+        async fn take_saying(&self, waits: fn()) -> Result<PushClaim, CasePushError> {
+            self.take_until(&mut PushEnder::default().for_push(), waits).await
+        }
+
+        async fn take_until(&self, end: &mut PushEnd, waits: fn()) -> Result<PushClaim, CasePushError> {
             let (database, clock) = (self.database.clone(), self.clock.clone());
             let (space, case, by) = (DEFAULT_SPACE, self.case.as_str(), &CasePerson::named("ann"));
             let push = CaseToPush { space, case, connector: "sn", by, creates: false, waits };
-            PushClaim::take(database, clock, push, "sn").await
+            PushClaim::take(database, clock, push, "sn", end).await
         }
     }
 
@@ -162,12 +174,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_push_that_waits_gives_up_when_its_process_ends_and_claims_nothing() {
+        let (scene, ender) = (Scene::new(), PushEnder::default());
+        let (first, begun) = (scene.take().await.unwrap(), Instant::now());
+        let mut end = ender.for_push();
+        let second = async {
+            let second = scene.take_until(&mut end, || ()).await;
+            assert!(matches!(second, Err(CasePushError::Stopped)));
+        };
+        let ends = async {
+            sleep(Duration::from_secs(3)).await;
+            ender.end(Duration::ZERO).await;
+        };
+        tokio::join!(second, ends);
+        assert_eq!(begun.elapsed().as_secs(), 3);
+        first.end().await;
+        let late = scene.take_until(&mut ender.for_push(), || ()).await;
+        assert!(matches!(late, Err(CasePushError::Stopped)));
+        scene.take().await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 3, "it is free at once");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_push_that_lasts_keeps_its_claim_and_another_one_gives_up() {
         let scene = Scene::new();
         let (first, begun) = (scene.take().await.unwrap(), Instant::now());
         tokio::select! {
             error = first.lost() => panic!("{error}"),
-            second = scene.take() => assert!(matches!(second, Err(CaseError::Conflict(_)))),
+            second = scene.take() => {
+                assert!(matches!(second, Err(CasePushError::Case(CaseError::Conflict(_)))));
+            }
         }
         assert!(begun.elapsed() >= WAIT_MAX);
     }

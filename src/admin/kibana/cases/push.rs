@@ -19,13 +19,13 @@ pub(super) async fn push(
 ) -> Result<Json<Case>, KibanaError> {
     let cases = Cases::to_change(kibana.clone(), &call)?;
     call.for_scope(KeyScope::Run, "execute actions")?;
-    let (caller, connectors) = (call.caller(), kibana.connectors.clone());
+    let (caller, connectors, end) = (call.caller(), kibana.connectors.clone(), kibana.pushes.for_push());
     // A task of its own, because what was sent must be kept, also if the peer no longer waits for it.
     let sending = tokio::spawn(async move {
         let (case, connector) = (id.as_str(), part.as_str());
         let (space, by) = (&cases.space, &cases.by);
         let push = CaseToPush { space, case, connector, by, creates: false, waits: || () };
-        push_case(&connectors, push, caller).await
+        push_case(&connectors, push, caller, end).await
     });
     let sent = sending.await.map_err(|error| KibanaError::internal(&error))?;
     Ok(Json(sent?))
@@ -40,6 +40,7 @@ impl From<CasePushError> for KibanaError {
             CasePushError::Failed(_) | CasePushError::Gone(_) => {
                 Self::new(StatusCode::FAILED_DEPENDENCY, message)
             }
+            CasePushError::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
         }
     }
 }
