@@ -12,9 +12,21 @@ pub struct MatchShown {
 }
 
 impl MatchShown {
-    /// Nothing, with room for so many values.
-    pub fn with_capacity(values: usize) -> Self {
-        Self { fields: Vec::with_capacity(values), texts: String::with_capacity(values * 32) }
+    /// Makes room for so many values.
+    pub fn reserve(&mut self, values: usize) {
+        self.fields.reserve(values);
+        self.texts.reserve(values * 32);
+    }
+
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        self.fields.clear();
+        self.texts.clear();
+    }
+
+    /// Bytes of memory that it has.
+    pub fn memory(&self) -> usize {
+        self.fields.capacity() * size_of::<(Arc<str>, usize)>() + self.texts.capacity()
     }
 
     /// Adds a value of a field.

@@ -8,5 +8,7 @@
 
 pub mod episodes;
 mod match_shown;
+mod matches;
 pub mod model;
 pub mod rules;
+mod seen_by;

@@ -3,13 +3,17 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-pub use super::match_shown::MatchShown;
+pub use super::{
+    match_shown::MatchShown,
+    matches::Matches,
+    seen_by::{MatchValue, Seen, SeenBy},
+};
 
 /// The slug of the alerts that say that a rule raises too many.
 pub const FLOODING: &str = "rule_is_flooding";
 
 /// The position of a rule in its set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleIndex(pub u32);
 
 /// How bad it is, with the scores by which Elastic ranks alerts.
@@ -171,13 +175,8 @@ pub enum Comparison {
     NotEqual,
 }
 
-/// The values of the fields of a group, in the order of `group_by`, folded to lower case; `None` where the record
-/// has none, which is a group like any other.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct GroupKey(pub Vec<Option<String>>);
-
 /// One record that one detection matches.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Match {
     /// The detection.
     pub rule: RuleIndex,
@@ -190,29 +189,23 @@ pub struct Match {
     pub shown: MatchShown,
     /// What each correlation that uses the detection sees in it; and what the detection itself sees, if it raises
     /// alerts of its own. One that skips records without a group is missing.
-    pub seen_by: Vec<Seen>,
+    pub seen_by: SeenBy,
 }
 
-/// What a correlation sees in a match of one of its inputs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
-    /// The correlation, or the detection itself.
-    pub by: RuleIndex,
-    /// The place of the detection among its inputs.
-    pub input: u32,
-    /// The group that it belongs to.
-    pub group: GroupKey,
-    /// The value of the correlation's field; of several, one `Seen` each.
-    pub value: Option<MatchValue>,
-}
+impl Match {
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        let Self { rule, record, at, shown, seen_by } = self;
+        (*rule, *at) = (RuleIndex::default(), 0);
+        record.clear();
+        shown.clear();
+        seen_by.clear();
+    }
 
-/// The value of a correlation's field.
-#[derive(Clone, Debug, PartialEq)]
-pub enum MatchValue {
-    /// For distinct values: folded to lower case.
-    Text(String),
-    /// For sums and the like; finite.
-    Number(f64),
+    /// Bytes of memory that it has, beside itself.
+    pub fn memory(&self) -> usize {
+        self.record.capacity() + self.shown.memory() + self.seen_by.memory()
+    }
 }
 
 /// Contents of records stay out of logs.

@@ -14,6 +14,9 @@ use crate::detect::{
 /// Seconds whose matches of a rule are counted together.
 pub(super) const TALLY_SECONDS: i64 = 60 * 60;
 
+/// Values that a match shows, and for which there is room on the stack.
+pub(super) const SHOWN_FEW: usize = 16;
+
 /// The tables of this file: how many records matched a rule, by hours of event time.
 pub(super) const TABLES: &str = "
 CREATE TABLE tally (
@@ -58,17 +61,13 @@ impl Turn<'_> {
                     SingleAlert { rule: one.rule, at, group: &bounded(own), record, shown, from: &from };
                 note(Some(self.raise_single(&alert)?));
             }
-            let alike = |one: &Seen, other: &Seen| {
-                one.by == other.by && one.input == other.input && one.group == other.group
-            };
-            let mut pairs: Vec<ShownPair<'_>> = Vec::new();
-            for seen in one.seen_by.chunk_by(alike).filter(|seen| seen[0].by != one.rule) {
-                if self.is_on(seen[0].by) && self.is_forgotten(seen[0].by, one.at) {
+            let mut pairs: SmallVec<[ShownPair<'_>; SHOWN_FEW]> = SmallVec::new();
+            for seen in one.seen_by.iter().filter(|seen| seen.by != one.rule) {
+                if self.is_on(seen.by) && self.is_forgotten(seen.by, one.at) {
                     is_forgotten = true;
                     continue;
                 }
                 if pairs.is_empty() {
-                    pairs.reserve_exact(shown.len());
                     for (name, value) in &shown {
                         pairs.push((self.held.name_id(self.begun, name)?, *value));
                     }
@@ -92,31 +91,27 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Shows a match to a correlation that uses its rule: the values of one input. Whether it is new there; `None` if the
-    /// correlation is off.
+    /// Shows a match to a correlation that uses its rule. Whether it is new there; `None` if the correlation is off.
     fn show(
         &mut self,
-        seen: &[Seen],
+        seen: Seen<'_>,
         at: i64,
         record: &str,
         origin: i64,
         shown: &[ShownPair<'_>],
     ) -> rusqlite::Result<Option<bool>> {
-        let Some(first) = seen.first() else { return Ok(None) };
-        if !self.is_on(first.by) {
+        if !self.is_on(seen.by) {
             return Ok(None);
         }
-        let Some(group) = self.group(first.by, &bounded(first)) else { return Ok(None) };
-        let values = seen.iter().map(|seen| match &seen.value {
-            None => TickValue::Nothing,
-            Some(MatchValue::Text(text)) => TickValue::Text(shown::key(text).into_owned()),
-            Some(MatchValue::Number(number)) => TickValue::Number(Amount::new(*number)),
-        });
-        let (input, values) = (first.input, values.collect());
-        let is_new =
-            self.add_match(first.by, group, SeenMatch { at, record, origin, shown, input, values })?;
+        let Some(group) = self.group(seen.by, &bounded(seen)) else { return Ok(None) };
+        let mut values: SmallVec<[TickValue; 1]> = seen.values().map(tick_value).collect();
+        if values.is_empty() {
+            values.push(TickValue::Nothing);
+        }
+        let seen_match = SeenMatch { at, record, origin, shown, input: seen.input, values };
+        let is_new = self.add_match(seen.by, group, seen_match)?;
         if is_new {
-            self.note_first(first.by, at)?;
+            self.note_first(seen.by, at)?;
         }
         Ok(Some(is_new))
     }
@@ -150,7 +145,14 @@ impl Turn<'_> {
     }
 }
 
+fn tick_value(value: MatchValue<'_>) -> TickValue {
+    match value {
+        MatchValue::Text(text) => TickValue::Text(shown::key(text).into_owned()),
+        MatchValue::Number(number) => TickValue::Number(Amount::new(number)),
+    }
+}
+
 /// The values of a group, each at a bounded length.
-fn bounded(seen: &Seen) -> SmallVec<[Option<Cow<'_, str>>; 2]> {
-    seen.group.0.iter().map(|value| value.as_deref().map(shown::key)).collect()
+fn bounded(seen: Seen<'_>) -> SmallVec<[Option<Cow<'_, str>>; 2]> {
+    seen.group().map(|value| value.map(shown::key)).collect()
 }

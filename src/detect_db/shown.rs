@@ -2,8 +2,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::matches::SHOWN_FEW;
 use crate::detect::model::MatchShown;
 
 /// Fields of a match or an alert.
@@ -60,8 +62,8 @@ impl GatheredShown {
 }
 
 /// What is kept of a match: fields with their values, a pair for each value.
-pub(super) fn of_match(shown: &MatchShown) -> Vec<(&str, &str)> {
-    let mut pairs = Vec::<(&str, &str)>::with_capacity(shown.len());
+pub(super) fn of_match(shown: &MatchShown) -> SmallVec<[(&str, &str); SHOWN_FEW]> {
+    let mut pairs: SmallVec<[(&str, &str); SHOWN_FEW]> = SmallVec::new();
     let (mut bytes, mut fields, mut first) = (0, 0, 0);
     for (name, value) in shown.iter() {
         if pairs.len() == first || pairs[first].0 != name {

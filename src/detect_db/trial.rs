@@ -11,7 +11,7 @@ use collectors::Record;
 use super::{Alert, AlertFilter, DetectDb, FILE_NAME};
 use crate::{
     detect::{
-        model::{Match, Rule, RuleIndex, RuleState},
+        model::{Matches, Rule, RuleIndex, RuleState},
         rules::RuleSet,
     },
     sinks::SinkError,
@@ -41,7 +41,7 @@ pub struct Trial {
     db: DetectDb,
     /// Removed with the trial.
     _place: tempfile::TempDir,
-    matches: Vec<Match>,
+    matches: Matches,
     /// Records that were judged, and matches of each part.
     pub records: u64,
     matched: BTreeMap<RuleIndex, u64>,
@@ -65,7 +65,7 @@ impl Trial {
         // The rule is older than every record, so that none is historical.
         db.adopt(rules, 0)?;
         let parts = parts(&set, rule);
-        let (matches, matched) = (Vec::new(), BTreeMap::new());
+        let (matches, matched) = (Matches::default(), BTreeMap::new());
         Ok(Self { set, rule, parts, db, _place: place, matches, records: 0, matched })
     }
 
@@ -78,13 +78,14 @@ impl Trial {
         self.records += 1;
         let from = self.matches.len();
         self.set.judge(table, connector, record, &mut self.matches);
-        let mut kept = self.matches.split_off(from);
-        kept.retain(|found| self.parts.contains(&found.rule));
-        for found in &mut kept {
-            found.seen_by.retain(|seen| self.parts.contains(&seen.by));
-            *self.matched.entry(found.rule).or_default() += 1;
-        }
-        self.matches.append(&mut kept);
+        self.matches.retain_behind(from, |found| {
+            let is_part = self.parts.contains(&found.rule);
+            if is_part {
+                found.seen_by.retain(|seen| self.parts.contains(&seen.by));
+                *self.matched.entry(found.rule).or_default() += 1;
+            }
+            is_part
+        });
         if self.matches.len() >= MATCHES_MAX { self.store(table, connector) } else { Ok(()) }
     }
 
@@ -94,8 +95,8 @@ impl Trial {
     ///
     /// If the database of the trial fails.
     pub fn store(&mut self, table: &Table, connector: &str) -> Result<(), TrialError> {
-        let matches = std::mem::take(&mut self.matches);
-        self.db.store(&table.name, connector, &matches, u32::MAX, 0)?;
+        self.db.store(&table.name, connector, &self.matches, u32::MAX, 0)?;
+        self.matches.clear();
         Ok(())
     }
 

@@ -101,7 +101,7 @@ impl Bench {
             match self.known.iter_mut().find(|other| (other.rule, &other.record) == (own, &one.record)) {
                 Some(known) => {
                     one.seen_by.retain(|seen| !known.seen_by.iter().any(|other| other.by == seen.by));
-                    known.seen_by.extend(one.seen_by);
+                    one.seen_by.iter().for_each(|seen| known.seen_by.add(seen));
                 }
                 None => self.known.push(one),
             }

@@ -202,8 +202,13 @@ impl Known<'_> {
         let mut groups: BTreeMap<Group, Seen> = BTreeMap::new();
         for one in self.matches {
             for seen in one.seen_by.iter().filter(|seen| seen.by.0 as usize == place) {
-                let group = groups.entry(seen.group.0.clone()).or_default();
-                group.ticks.push(Tick { at: one.at, input: seen.input, value: seen.value.clone() });
+                let values: Group = seen.group().map(|value| value.map(str::to_owned)).collect();
+                let group = groups.entry(values).or_default();
+                let tick = |value| Tick { at: one.at, input: seen.input, value };
+                group.ticks.extend(seen.values().map(|value| tick(Some(value.into()))));
+                if seen.values().len() == 0 {
+                    group.ticks.push(tick(None));
+                }
                 group.direct.insert((one.at, one.record.clone()));
             }
         }

@@ -10,7 +10,23 @@ use super::naive::Record;
 pub struct Tick {
     pub at: i64,
     pub input: u32,
-    pub value: Option<MatchValue>,
+    pub value: Option<TickValue>,
+}
+
+/// A value of a match.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TickValue {
+    Text(String),
+    Number(f64),
+}
+
+impl From<MatchValue<'_>> for TickValue {
+    fn from(value: MatchValue<'_>) -> Self {
+        match value {
+            MatchValue::Text(text) => Self::Text(text.to_owned()),
+            MatchValue::Number(number) => Self::Number(number),
+        }
+    }
 }
 
 /// What one correlation sees in one of its groups.
@@ -37,7 +53,7 @@ fn is_satisfied(correlation: &Correlation, ticks: &[Tick], first: i64, at: i64) 
     let inside: Vec<&Tick> =
         ticks.iter().filter(|tick| (at - correlation.timespan..=at).contains(&tick.at)).collect();
     let number = |tick: &Tick| match &tick.value {
-        Some(MatchValue::Number(number)) => Some(*number),
+        Some(TickValue::Number(number)) => Some(*number),
         _ => None,
     };
     let numbers: Vec<f64> = inside.iter().filter_map(|tick| number(tick)).collect();
@@ -69,7 +85,7 @@ fn is_satisfied(correlation: &Correlation, ticks: &[Tick], first: i64, at: i64) 
         CorrelationKind::ValueAvg => !numbers.is_empty() && meets(sum / numbers.len() as f64),
         CorrelationKind::ValuePercentile(percent) => percentile(numbers, percent).is_some_and(meets),
         CorrelationKind::FirstSeen { window, learn } => {
-            let is_known = |value: &MatchValue| {
+            let is_known = |value: &TickValue| {
                 ticks
                     .iter()
                     .any(|tick| (at - window..at).contains(&tick.at) && tick.value.as_ref() == Some(value))

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ccfd::detect::model::{
-    Comparison, Correlation, CorrelationInput, CorrelationKind, GroupKey, Level, Match, MatchValue, Rule,
-    RuleIndex, RuleKind, RuleState, Seen,
+    Comparison, Correlation, CorrelationInput, CorrelationKind, Level, Match, MatchValue, Rule, RuleIndex,
+    RuleKind, RuleState, SeenBy,
 };
 
 /// A rule with a kind and nothing else to say.
@@ -63,45 +63,49 @@ pub struct Event {
 /// The matches of an event: each correlation sees its user, and its value if it asks for one.
 pub fn matches_of(rules: &[Rule], event: &Event) -> Vec<Match> {
     let of_rule = |detection: &u32| {
-        let seen = |(by, rule): (usize, &Rule)| {
-            let correlation = rule.correlation()?;
-            let input = correlation.inputs.iter().position(|input| input.rule.0 == *detection)?;
-            let group = match correlation.group_by.is_empty() {
-                true => GroupKey::default(),
-                false => GroupKey(vec![event.user.clone()]),
+        let mut seen_by = SeenBy::default();
+        let user = event.user.as_deref();
+        let own = &rules[*detection as usize];
+        if own.alerts {
+            seen_by.begin(RuleIndex(*detection), 0);
+            own.group_by.iter().for_each(|_| add_group(&mut seen_by, user));
+        }
+        for (by, rule) in (0..).zip(rules) {
+            let Some(correlation) = rule.correlation() else { continue };
+            let Some(input) = (0..).zip(&correlation.inputs).find(|(_, input)| input.rule.0 == *detection)
+            else {
+                continue;
             };
-            let value = match correlation.kind {
+            seen_by.begin(RuleIndex(by), input.0);
+            if !correlation.group_by.is_empty() {
+                add_group(&mut seen_by, user);
+            }
+            match correlation.kind {
                 CorrelationKind::ValueCount | CorrelationKind::FirstSeen { .. } => {
-                    Some(MatchValue::Text(format!("{}", event.value)))
+                    seen_by.add_value(MatchValue::Text(&event.value.to_string()));
                 }
                 CorrelationKind::ValueSum
                 | CorrelationKind::ValueAvg
                 | CorrelationKind::ValuePercentile(_)
-                | CorrelationKind::Spike { .. } => Some(MatchValue::Number(event.value)),
-                _ => None,
-            };
-            Some(Seen {
-                by: RuleIndex(u32::try_from(by).unwrap()),
-                input: u32::try_from(input).unwrap(),
-                group,
-                value,
-            })
-        };
-        let own = rules[*detection as usize].alerts.then(|| Seen {
-            by: RuleIndex(*detection),
-            input: 0,
-            group: GroupKey(rules[*detection as usize].group_by.iter().map(|_| event.user.clone()).collect()),
-            value: None,
-        });
+                | CorrelationKind::Spike { .. } => seen_by.add_value(MatchValue::Number(event.value)),
+                CorrelationKind::EventCount
+                | CorrelationKind::Temporal
+                | CorrelationKind::TemporalOrdered => {}
+            }
+        }
         Match {
             rule: RuleIndex(*detection),
             record: event.id.clone(),
             at: event.at,
             shown: event.user.iter().map(|user| ("user", user)).collect(),
-            seen_by: own.into_iter().chain(rules.iter().enumerate().filter_map(seen)).collect(),
+            seen_by,
         }
     };
     event.matches.iter().map(of_rule).collect()
+}
+
+fn add_group(seen_by: &mut SeenBy, value: Option<&str>) {
+    seen_by.add_group(|text| value.map(|value| text.push_str(value)).is_some());
 }
 
 /// Three detections, and every kind of correlation over them, chains of them included.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ccfd::{
-    detect::model::Match,
+    detect::model::Matches,
     detect_db::Alert,
     tables::{AUDIT_LOGS, format_utc},
 };
@@ -128,7 +128,7 @@ fn generating(rng: &mut StdRng) -> (String, bool) {
 /// The alerts of all rules of a file: records of detections, for each detection, and pairs of correlations.
 fn all_alerts(text: &str, records: &[Record]) -> (Vec<Vec<String>>, Option<BTreeSet<Pair>>) {
     let set = loaded(text).unwrap();
-    let mut matches: Vec<Match> = Vec::new();
+    let mut matches = Matches::default();
     records.iter().for_each(|record| set.judge(&AUDIT_LOGS, "acme", record, &mut matches));
     let mut alerts = Alerts::new(set.rules.clone());
     alerts.deliver(&matches);

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fs, sync::Arc};
 use bytes::Bytes;
 use ccfd::{
     config::{Config, ConfigFile, Environment, SinkSettings},
-    detect::rules::{RuleSet, RuleSource},
+    detect::{
+        model::Matches,
+        rules::{RuleSet, RuleSource},
+    },
     sinks::{Batch, Sink, sqlite::SqliteSink},
     tables::{AUDIT_LOGS, Tables},
 };
@@ -46,9 +49,9 @@ pub async fn write(dir: &TempDir, records: &[Record]) {
 }
 
 fn matched(set: &RuleSet, records: &[Record]) -> BTreeSet<String> {
-    let mut matches = Vec::new();
+    let mut matches = Matches::default();
     records.iter().for_each(|record| set.judge(&AUDIT_LOGS, "acme", record, &mut matches));
-    matches.into_iter().map(|found| found.record).collect()
+    matches.iter().map(|found| found.record.clone()).collect()
 }
 
 #[tokio::test]

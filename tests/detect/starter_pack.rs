@@ -3,7 +3,10 @@
 use std::{fs, path::Path};
 
 use ccfd::{
-    detect::rules::{Placeholders, RuleSet, RuleSource, builtin_events, builtin_files},
+    detect::{
+        model::Matches,
+        rules::{Placeholders, RuleSet, RuleSource, builtin_events, builtin_files},
+    },
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables},
 };
 use collectors::{Record, TimeField};
@@ -21,7 +24,7 @@ fn builtin() -> RuleSet {
 /// How many alerts of a rule these events raise.
 fn alerts(set: &RuleSet, slug: &str, events: &str) -> u64 {
     let mut alerts = Alerts::new(set.rules.clone());
-    let mut matches = Vec::new();
+    let mut matches = Matches::default();
     for line in events.lines().filter(|line| !line.is_empty()) {
         let json: Value = serde_json::from_str(line).unwrap();
         let (table, time) = match json.get("effective_at") {

@@ -8,7 +8,7 @@ use std::{
 
 use ccfd::{
     detect::{
-        model::{FLOODING, Match},
+        model::{FLOODING, Matches},
         rules::{Placeholders, RuleSet, RuleSource},
     },
     detect_db::{AlertFilter, DetectDb, FILE_NAME},
@@ -101,7 +101,7 @@ fn facts(db: &DetectDb) -> Vec<Facts> {
 fn expected(site: &Site, of: Alerting) -> Vec<Facts> {
     let sources = [RuleSource::Directory(site.path("rules"))];
     let set = RuleSet::load(&sources, &Tables::built_in(), &Placeholders::new()).unwrap();
-    let mut matches: Vec<Match> = Vec::new();
+    let mut matches = Matches::default();
     for (id, second) in site.simulator.issued(of.list) {
         let body = site.simulator.body_of(&id).unwrap();
         set.judge(of.table, of.collector, &Record::new(body, second, IdHash::of(&id), None), &mut matches);

@@ -17,7 +17,7 @@ use super::{
     value::RowValue,
 };
 use crate::{
-    detect::model::{GroupKey, Match, MatchShown, MatchValue, Seen},
+    detect::model::{Match, MatchShown, MatchValue, Matches, SeenBy},
     tables::{Table, top_level},
 };
 
@@ -48,7 +48,7 @@ pub struct RecordJudge<'a> {
 impl<'a> RecordJudge<'a> {
     /// Adds a match for every detection that matches a record, with what each correlation sees in it. A detection that raises
     /// alerts of its own sees itself, with the group of its alerts.
-    pub fn judge(&mut self, record: &'a Record, out: &mut Vec<Match>) {
+    pub fn judge(&mut self, record: &'a Record, out: &mut Matches) {
         let Some(index) = self.index else { return };
         self.row.turn_to(&record.raw);
         let (set, row) = (self.set, &self.row);
@@ -70,14 +70,18 @@ impl<'a> RecordJudge<'a> {
             if !cut.is_empty() {
                 set.count_cut(detection, &cut);
             }
-            if holds && let Some(mut found) = set.found(detection, row, record) {
+            // Records without a usable id go to the rejects.
+            if holds && let Some(id) = record.id_text() {
+                let found = out.add();
+                (found.rule, found.at) = (detection.rule, record.second);
+                found.record.push_str(&id);
+                set.describe(detection, row, found);
                 if !cut.is_empty() {
                     let names = cut.keys().map(|field| &*set.fields.get(*field).name);
                     note(&mut found.shown, NOT_EXAMINED, names);
                 }
                 // What is only shown does not count.
                 row.take_cut();
-                out.push(found);
             }
             detection.sights.iter().for_each(|sight| sight.note(row));
         }
@@ -97,7 +101,7 @@ impl RuleSet {
     }
 
     /// Judges one record.
-    pub fn judge(&self, table: &Table, connector: &str, record: &Record, out: &mut Vec<Match>) {
+    pub fn judge(&self, table: &Table, connector: &str, record: &Record, out: &mut Matches) {
         self.judging(table, connector).judge(record, out);
     }
 
@@ -110,28 +114,20 @@ impl RuleSet {
         }
     }
 
-    fn found(&self, detection: &CompiledDetection, row: &JudgedRow<'_>, record: &Record) -> Option<Match> {
-        let mut seen_by = Vec::with_capacity(detection.views.len());
+    /// Adds to a match what correlations see of it, and what alerts show.
+    fn describe(&self, detection: &CompiledDetection, row: &JudgedRow<'_>, found: &mut Match) {
         let mut cut: Vec<FieldId> = Vec::new();
-        detection.views.iter().for_each(|view| cut.extend(see(view, row, &mut seen_by)));
-        let mut shown = self.shown(detection, row);
+        detection.views.iter().for_each(|view| cut.extend(see(view, row, &mut found.seen_by)));
+        self.show(detection, row, &mut found.shown);
         if !cut.is_empty() {
             self.not_counted.fetch_add(1, Ordering::Relaxed);
             let names: BTreeSet<&str> = cut.iter().map(|field| &*self.fields.get(*field).name).collect();
-            note(&mut shown, NOT_COUNTED, names);
+            note(&mut found.shown, NOT_COUNTED, names);
         }
-        Some(Match {
-            rule: detection.rule,
-            // Records without a usable id go to the rejects.
-            record: record.id_text()?.into_owned(),
-            at: record.second,
-            shown,
-            seen_by,
-        })
     }
 
-    fn shown(&self, detection: &CompiledDetection, row: &JudgedRow<'_>) -> MatchShown {
-        let mut shown = MatchShown::with_capacity(detection.shown.len() + detection.hidden.len());
+    fn show(&self, detection: &CompiledDetection, row: &JudgedRow<'_>, shown: &mut MatchShown) {
+        shown.reserve(detection.shown.len() + detection.hidden.len());
         for field in &detection.shown {
             let name = &self.fields.get(*field).name;
             let mut count = 0;
@@ -146,7 +142,6 @@ impl RuleSet {
             let name = &self.fields.get(item.field).name;
             shown.add(name, &format!("(matches {})", item.selection));
         }
-        shown
     }
 }
 
@@ -156,55 +151,72 @@ fn note<'n>(shown: &mut MatchShown, what: &str, names: impl IntoIterator<Item = 
     names.into_iter().take(SHOWN_MAX).for_each(|name| shown.add(&what, name));
 }
 
-/// What a correlation sees in a match. Returns the field of which it sees only a part.
-fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut Vec<Seen>) -> Option<FieldId> {
-    let group: Vec<Option<String>> = view.group.iter().map(|field| joined(row, *field)).collect();
-    if view.skips_missing_group && group.iter().any(Option::is_none) {
+/// Adds what a correlation sees in a match. Returns the field of which it sees only a part.
+fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut SeenBy) -> Option<FieldId> {
+    seen_by.begin(view.by, view.input);
+    let mut is_whole = true;
+    for field in &view.group {
+        seen_by.add_group(|text| {
+            let is_there = join(row, *field, text);
+            is_whole &= is_there;
+            is_there
+        });
+    }
+    if view.skips_missing_group && !is_whole {
+        seen_by.take_back();
         return None;
     }
-    let group = GroupKey(group);
-    let (values, cut): (Vec<MatchValue>, Option<FieldId>) = match &view.values {
-        ViewedValues::None => (Vec::new(), None),
+    match &view.values {
+        ViewedValues::None => None,
         ViewedValues::Texts(fields) => {
             let (texts, cut) = texts(row, fields);
-            (texts.into_iter().map(MatchValue::Text).collect(), cut)
+            texts.iter().for_each(|text| seen_by.add_value(MatchValue::Text(text)));
+            cut
         }
         ViewedValues::Numbers(fields) => {
             let (numbers, cut) = numbers(row, fields);
-            (numbers.into_iter().map(MatchValue::Number).collect(), cut)
+            numbers.iter().for_each(|number| seen_by.add_value(MatchValue::Number(*number)));
+            cut
         }
-    };
-    let seen = |group, value| Seen { by: view.by, input: view.input, group, value };
-    let mut values = values.into_iter();
-    let last = values.next_back();
-    seen_by.extend(values.map(|value| seen(group.clone(), Some(value))));
-    seen_by.push(seen(group, last));
-    cut
-}
-
-/// The values of a field as one text, in the form by which records are grouped; `None` if there are none. One value is what
-/// it is; several are in quotes, and so is one that could be taken for them.
-fn joined(row: &JudgedRow<'_>, field: FieldId) -> Option<String> {
-    let (mut first, mut others) = (None, Vec::new());
-    row.any(field, &mut |value| {
-        let text = identity(value);
-        match first {
-            None => first = Some(text),
-            Some(_) => others.push(text),
-        }
-        others.len() + 1 >= SHOWN_MAX
-    });
-    let first = first?;
-    if others.is_empty() && !first.starts_with('"') {
-        return Some(first);
     }
-    let quoted = |text| Value::String(text).to_string();
-    let all: Vec<String> = std::iter::once(first).chain(others).map(quoted).collect();
-    Some(all.join(", "))
 }
 
-fn identity(value: &RowValue<'_>) -> String {
-    identifying(folded(&value.text()).into_owned().into())
+/// Appends the values of a field as one text, in the form by which records are grouped. Whether there are any. One value is
+/// what it is; several are in quotes, and so is one that could be taken for them.
+fn join(row: &JudgedRow<'_>, field: FieldId, out: &mut String) -> bool {
+    let begin = out.len();
+    let mut count = 0;
+    row.any(field, &mut |value| {
+        count += 1;
+        match count {
+            1 => identify(value, out),
+            _ => {
+                if count == 2 {
+                    quote(out, begin);
+                }
+                out.push_str(", ");
+                let next = out.len();
+                identify(value, out);
+                quote(out, next);
+            }
+        }
+        count >= SHOWN_MAX
+    });
+    if count == 1 && out[begin..].starts_with('"') {
+        quote(out, begin);
+    }
+    count > 0
+}
+
+/// Puts what begins there in quotes, as JSON.
+fn quote(out: &mut String, begin: usize) {
+    let quoted = Value::from(&out[begin..]).to_string();
+    out.replace_range(begin.., &quoted);
+}
+
+/// Appends a value in the form by which records are grouped.
+fn identify(value: &RowValue<'_>, out: &mut String) {
+    identifying(&folded(&value.text()), out);
 }
 
 /// Distinct values; of several fields each combination, so that a record without one of them has none. And the field that
@@ -215,7 +227,9 @@ fn texts(row: &JudgedRow<'_>, fields: &[FieldId]) -> (BTreeSet<String>, Option<F
     for (place, field) in fields.iter().enumerate() {
         let mut own = BTreeSet::new();
         let has_more = row.any(*field, &mut |value| {
-            let value = identity(value);
+            let mut text = String::new();
+            identify(value, &mut text);
+            let value = text;
             if own.len() >= VALUES_MAX && !own.contains(&value) {
                 return true;
             }

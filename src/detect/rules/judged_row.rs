@@ -1,9 +1,9 @@
 //! A record while rules judge it: each field is found once, when the first rule asks for it.
 
 use std::{
-    borrow::Cow,
     cell::{OnceCell, RefCell},
     collections::BTreeMap,
+    fmt::Write as _,
 };
 
 use super::{
@@ -181,17 +181,14 @@ pub(super) fn shortened(text: &str) -> &str {
     text.char_indices().nth(SHOWN_CHARS_MAX).map_or(text, |(end, _)| &text[..end])
 }
 
-/// A value by which records are grouped or counted. The rest of a long one is a hash, so that different values stay
+/// Appends a value by which records are grouped or counted. The rest of a long one is a hash, so that different values stay
 /// different.
-pub(super) fn identifying(text: Cow<'_, str>) -> String {
-    if text.len() <= SHOWN_CHARS_MAX {
-        return text.into_owned();
-    }
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => {
-            let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
-            format!("{}…{hash:016x}", &text[..end])
-        }
-        None => text.into_owned(),
+pub(super) fn identifying(text: &str, out: &mut String) {
+    let short = shortened(text);
+    out.push_str(short);
+    if short.len() < text.len() {
+        let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
+        // Writing to a text cannot fail.
+        _ = write!(out, "…{hash:016x}");
     }
 }

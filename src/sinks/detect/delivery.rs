@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     actions::advice::TAG_MEMBER,
-    detect::rules::RuleSet,
+    detect::{model::Matches, rules::RuleSet},
     detect_db::DetectDb,
     sinks::{Batch, Receipt, SinkError},
     tables::{CHAT_COMPLETIONS, Table, top_level},
@@ -19,7 +19,7 @@ const MATCHES_MAX: usize = 5_000;
 /// Judges a batch and stores its matches. A repeat changes nothing. Also returns how many matches are older than what the
 /// rules have forgotten.
 pub(super) fn deliver(
-    db: &mut DetectDb,
+    (db, matches): (&mut DetectDb, &mut Matches),
     set: &RuleSet,
     batch: &Batch,
     notified_max: u32,
@@ -27,18 +27,21 @@ pub(super) fn deliver(
 ) -> Result<(Receipt, u64), SinkError> {
     let (table, connector) = (&*batch.table.name, &*batch.connector);
     let mut judge = set.judging(&batch.table, connector);
-    let (mut matches, mut forgotten) = (Vec::new(), 0);
+    let mut forgotten = 0;
+    // What an earlier batch has left, which could not be stored, is delivered again.
+    matches.clear();
     for record in batch.records.iter() {
         if is_own(db, &batch.table, record)? {
             continue;
         }
-        judge.judge(record, &mut matches);
+        judge.judge(record, matches);
         if matches.len() >= MATCHES_MAX {
-            forgotten += db.store(table, connector, &matches, notified_max, now)?.forgotten;
+            forgotten += db.store(table, connector, matches, notified_max, now)?.forgotten;
             matches.clear();
         }
     }
-    let stored = db.store(table, connector, &matches, notified_max, now)?;
+    let stored = db.store(table, connector, matches, notified_max, now)?;
+    matches.clear();
     if stored.raised > 0 {
         tracing::info!(alerts = stored.raised, connector, "alerts raised: see `ccfd alerts list`");
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::DetectSettings,
-    detect::rules::RuleSet,
+    detect::{model::Matches, rules::RuleSet},
     detect_db::{AlertLimits, DetectDb},
     reasons::with_reasons,
     sinks::{
@@ -51,6 +51,8 @@ struct OpenDetect {
     looks: Looks,
     /// The rules that the database has in use.
     adopted: Option<Arc<RuleSet>>,
+    /// The memory of the matches of a batch.
+    matches: Matches,
 }
 
 impl DetectSink {
@@ -84,7 +86,7 @@ impl DetectState {
     /// it is closed: the next use looks again at what is there.
     fn with_database<T>(
         &self,
-        work: impl FnOnce(&RuleSet, &mut DetectDb) -> Result<T, SinkError>,
+        work: impl FnOnce(&RuleSet, &mut OpenDetect) -> Result<T, SinkError>,
     ) -> Result<T, SinkError> {
         self.with_open(|set, open| {
             if !open.adopted.as_ref().is_some_and(|adopted| Arc::ptr_eq(adopted, set)) {
@@ -97,7 +99,7 @@ impl DetectState {
                 self.clear_up(&mut open.db, &mut open.looks);
                 disk::ensure_free(database, *free_min)?;
             }
-            work(set, &mut open.db)
+            work(set, open)
         })
     }
 
@@ -117,7 +119,7 @@ impl DetectState {
                 let mut db = DetectDb::open(&settings.database, settings.free_min)?;
                 db.deliver_by(settings.alert_routes.clone());
                 db.act(settings.actions.iter().map(|action| action.outbox.clone()).collect());
-                OpenDetect { db, looks: Looks::default(), adopted: None }
+                OpenDetect { db, looks: Looks::default(), adopted: None, matches: Matches::default() }
             }
         };
         let done = work(&set, &mut open)?;
@@ -132,8 +134,8 @@ impl DetectState {
             return;
         }
         // A failure is that of the next write, too.
-        let looked = self.with_database(|set, db| {
-            self.notes.keep(set, db, self.now());
+        let looked = self.with_database(|set, open| {
+            self.notes.keep(set, &mut open.db, self.now());
             Ok(())
         });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,9 +197,9 @@ impl Sink for DetectSink {
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
         let written = self.run(move |state| {
             let (now, notified_max) = (state.now(), state.settings.alerts_per_hour_max);
-            let receipt = state.with_database(|set, db| {
+            let receipt = state.with_database(|set, OpenDetect { db, matches, .. }| {
                 let before = db.newest_change()?;
-                let (receipt, forgotten) = deliver(db, set, &batch, notified_max, now)?;
+                let (receipt, forgotten) = deliver((db, matches), set, &batch, notified_max, now)?;
                 state.notes.note_forgotten(forgotten);
                 state.notes.keep(set, db, now);
                 if db.newest_change()? != before {
@@ -219,8 +221,8 @@ impl Sink for DetectSink {
         self.run(|state| {
             if state.open.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
                 // A failure loses what the last minute saw of fields, and nothing else.
-                _ = state.with_database(|set, db| {
-                    state.notes.keep_all(set, db, state.now());
+                _ = state.with_database(|set, open| {
+                    state.notes.keep_all(set, &mut open.db, state.now());
                     Ok(())
                 });
             }

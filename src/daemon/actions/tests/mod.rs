@@ -35,7 +35,7 @@ use super::{attempt::RunsConnectors, worker::ActionWorker};
 use crate::{
     actions::ParamsTemplate,
     config::{ActionDoes, ActionSettings},
-    detect::model::{GroupKey, Level, Match, Rule, RuleIndex, RuleKind, RuleState, Seen},
+    detect::model::{Level, Match, Rule, RuleIndex, RuleKind, RuleState, SeenBy},
     detect_db::{
         ActionEvent, Alert, AlertFilter, AlertStatus, DetectDb, DetectThread, ListedAction, OutboxAction,
         OutboxFilter,
@@ -277,12 +277,14 @@ pub(super) fn rule() -> Rule {
 
 fn store(db: &mut DetectDb, records: &[&str], shown: &[(&str, &str)]) {
     db.adopt(Arc::from(vec![rule()]), NOW).unwrap();
+    let mut seen_by = SeenBy::default();
+    seen_by.begin(RuleIndex(0), 0);
     let found = |record: &&str| Match {
         rule: RuleIndex(0),
         record: (*record).to_owned(),
         at: NOW,
         shown: shown.iter().copied().collect(),
-        seen_by: vec![Seen { by: RuleIndex(0), input: 0, group: GroupKey::default(), value: None }],
+        seen_by: seen_by.clone(),
     };
     let matches: Vec<Match> = records.iter().map(found).collect();
     db.store("OpenAIAuditLogs_CL", "acme", &matches, 100, NOW).unwrap();

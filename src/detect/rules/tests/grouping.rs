@@ -1,7 +1,7 @@
 //! What a match tells correlations: its groups and values.
 
 use super::{judging::LOGIN, *};
-use crate::detect::model::{GroupKey, MatchValue, RuleIndex, Seen};
+use crate::detect::model::{MatchValue, RuleIndex, Seen, SeenBy};
 
 pub(super) const BURST: &str = "title: Burst
 name: burst
@@ -22,18 +22,26 @@ detection: {s: {EventType: login.failed}, condition: s}
 fn a_match_tells_each_correlation_its_group_and_value() {
     let set = loaded(BURST);
     let see = |json: &str| judge(&set, &AUDIT_LOGS, json).remove(0).seen_by;
-    let group = |text: &str| GroupKey(vec![Some(text.to_owned())]);
-    let ann = group("ann@example.com");
-    let value = Some(MatchValue::Text("de".to_owned()));
+    let login = see(LOGIN);
+    let seen: Vec<Seen<'_>> = login.iter().collect();
     assert_eq!(
-        see(LOGIN),
-        [
-            Seen { by: RuleIndex(0), input: 0, group: ann.clone(), value: None },
-            Seen { by: RuleIndex(1), input: 0, group: ann, value },
-        ]
+        seen.iter().map(|seen| (seen.by, seen.input)).collect::<Vec<_>>(),
+        [(RuleIndex(0), 0), (RuleIndex(1), 0)]
     );
+    for one in &seen {
+        assert_eq!(one.group().collect::<Vec<_>>(), [Some("ann@example.com")]);
+    }
+    assert_eq!(seen[0].values().len(), 0);
+    assert_eq!(seen[1].values().collect::<Vec<_>>(), [MatchValue::Text("de")]);
     let nobody = see(r#"{"id":"1","type":"login.failed","actor":null}"#);
-    assert_eq!(nobody, [Seen { by: RuleIndex(0), input: 0, group: GroupKey(vec![None]), value: None }]);
+    let seen: Vec<Seen<'_>> = nobody.iter().collect();
+    assert_eq!((seen.len(), seen[0].by), (1, RuleIndex(0)), "countries are counted by people only");
+    assert_eq!(seen[0].group().collect::<Vec<_>>(), [None]);
+}
+
+/// The first field of the group that the first correlation sees.
+fn only_group(seen_by: &SeenBy) -> Option<String> {
+    seen_by.iter().next().unwrap().group().next().unwrap().map(str::to_owned)
 }
 
 #[test]
@@ -41,7 +49,7 @@ fn a_long_value_of_a_group_is_cut_and_stays_different_from_others() {
     let set = loaded(BURST);
     let group = |email: &str| {
         let found = judge(&set, &AUDIT_LOGS, &LOGIN.replace("Ann@Example.com", email));
-        found[0].seen_by[0].group.0[0].clone().unwrap()
+        only_group(&found[0].seen_by).unwrap()
     };
     let (one, other) = ("a".repeat(5 << 20) + "1", "a".repeat(5 << 20) + "2");
     assert!(group(&one).len() < 300 && group(&one) != group(&other));
@@ -54,7 +62,7 @@ fn several_values_of_a_group_are_not_one_value_with_a_comma() {
     let set = loaded(&(rule + "ccfd: {group_by: [EventDetails.x]}\n"));
     let group = |json: &str| {
         let found = judge(&set, &AUDIT_LOGS, &format!(r#"{{"id":"1","type":"t","t":{{"x":{json}}}}}"#));
-        found[0].seen_by[0].group.0[0].clone().unwrap()
+        only_group(&found[0].seen_by).unwrap()
     };
     assert_eq!(group(r#""Doe, Ann""#), "doe, ann");
     assert_eq!(group(r#"["doe","ann"]"#), r#""doe", "ann""#);
@@ -68,8 +76,9 @@ fn a_detection_that_alerts_sees_itself_with_the_group_of_its_alerts() {
         + "ccfd: {group_by: [ActorAddress, Project.id]}\n";
     let set = loaded(&text);
     let seen = judge(&set, &AUDIT_LOGS, LOGIN).remove(0).seen_by;
-    let group = GroupKey(vec![Some("203.0.113.7".to_owned()), None]);
-    assert_eq!(seen, [Seen { by: RuleIndex(0), input: 0, group, value: None }]);
+    let seen: Vec<Seen<'_>> = seen.iter().collect();
+    assert_eq!((seen.len(), seen[0].by, seen[0].values().len()), (1, RuleIndex(0), 0));
+    assert_eq!(seen[0].group().collect::<Vec<_>>(), [Some("203.0.113.7"), None]);
     assert_eq!(
         set.rules[0].group_by.iter().map(|name| &**name).collect::<Vec<_>>(),
         ["ActorAddress", "Project.id"]

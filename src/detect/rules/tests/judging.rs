@@ -322,11 +322,17 @@ fn numbers_of_a_record_are_those_that_it_has() {
         let json =
             format!(r#"{{"id":"1","model":"m","input_user":"U","usage":{{"total_tokens":{tokens}}}}}"#);
         let seen = judge(&set, &CHAT_COMPLETIONS, &json).remove(0).seen_by;
-        seen.into_iter().map(|seen| seen.value).collect::<Vec<_>>()
+        let values = seen.iter().flat_map(|seen| seen.values());
+        values
+            .map(|value| match value {
+                MatchValue::Number(number) => number,
+                MatchValue::Text(text) => panic!("{text} is not a number"),
+            })
+            .collect::<Vec<_>>()
     };
-    assert_eq!(values("7"), [Some(MatchValue::Number(7.0))]);
-    assert_eq!(values("[1,\"2\",null]"), [Some(MatchValue::Number(1.0)), Some(MatchValue::Number(2.0))]);
-    assert_eq!(values("\"many\""), [None]);
+    assert_eq!(values("7"), [7.0]);
+    assert_eq!(values("[1,\"2\",null]"), [1.0, 2.0]);
+    assert!(values("\"many\"").is_empty());
 }
 
 #[test]
@@ -348,10 +354,11 @@ fn a_record_with_more_values_than_are_counted_says_so() {
         let json = LOGIN.replace("\"DE\"", &format!("[{}]", all.join(",")));
         judge(&set, &AUDIT_LOGS, &json).remove(0)
     };
+    let counted = |found: &Match| found.seen_by.iter().map(|seen| seen.values().len()).sum::<usize>();
     let all = countries(1000);
-    assert_eq!((all.seen_by.len(), set.take_not_counted()), (1001, 0));
+    assert_eq!((counted(&all), set.take_not_counted()), (1000, 0));
     assert!(all.shown.of("(not counted whole)").is_empty());
     let cut = countries(1001);
-    assert_eq!((cut.seen_by.len(), set.take_not_counted()), (1001, 1));
+    assert_eq!((counted(&cut), set.take_not_counted()), (1000, 1));
     assert_eq!(cut.shown.of("(not counted whole)"), ["ActorCountry"]);
 }

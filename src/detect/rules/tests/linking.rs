@@ -102,8 +102,9 @@ correlation: {type: temporal, rules: [failed, answered], group-by: [who], aliase
     let set = loaded(&[both, FAILED, answered].concat());
     let answer = r#"{"id":"1","model":"m","input_user":"Ann"}"#;
     let seen = &judge(&set, &CHAT_COMPLETIONS, answer)[0].seen_by;
-    assert_eq!((seen[0].by, seen[0].input), (RuleIndex(0), 1));
-    assert_eq!(seen[0].group.0, [Some("ann".to_owned())]);
+    let first = seen.iter().next().unwrap();
+    assert_eq!((first.by, first.input), (RuleIndex(0), 1));
+    assert_eq!(first.group().collect::<Vec<_>>(), [Some("ann")]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use collectors::{IdHash, Record};
 
 use super::{Placeholders, RuleError, RuleSet, RuleSource};
 use crate::{
-    detect::model::Match,
+    detect::model::{Match, Matches},
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Table, Tables},
 };
 
@@ -58,9 +58,9 @@ fn record(json: &str) -> Record {
 }
 
 fn judge(set: &RuleSet, table: &Table, json: &str) -> Vec<Match> {
-    let mut out = Vec::new();
+    let mut out = Matches::default();
     set.judge(table, "acme", &record(json), &mut out);
-    out
+    out.to_vec()
 }
 
 /// Whether the only rule of a set matches an audit event.
