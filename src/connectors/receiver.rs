@@ -25,6 +25,15 @@ fn spelled(address: &str) -> String {
     let parsed = Url::parse(address).ok().filter(Url::has_host);
     let Some(mut url) = parsed else { return address.to_owned() };
     url.set_fragment(None);
+    if url.query() == Some("") {
+        url.set_query(None);
+    }
+    // The root of all names may be written.
+    let host = url.host_str().and_then(|host| host.strip_suffix('.')).map(str::to_owned);
+    if let Some(host) = host {
+        // What was a host without the dot is one.
+        _ = url.set_host(Some(&host));
+    }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     url.into()
@@ -75,11 +84,21 @@ mod tests {
         for (one, others) in [
             (
                 "http://h.example:81/",
-                ["http://h.example:81", "HTTP://h.example:81/", "http://H.Example:81//"],
+                [
+                    "http://h.example:81",
+                    "HTTP://h.example:81/",
+                    "http://H.Example:81//",
+                    "http://h.example.:81/",
+                ],
             ),
             (
                 "https://h.example/a/",
-                ["https://h.example/a", "https://h.example:443/a", "https://h.example/a#b"],
+                [
+                    "https://h.example/a",
+                    "https://h.example:443/a",
+                    "https://h.example/a#b",
+                    "https://h.example/a/?",
+                ],
             ),
         ] {
             for other in others {

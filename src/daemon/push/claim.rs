@@ -20,6 +20,8 @@ const SAID_AFTER: Duration = Duration::from_secs(1);
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// The time after which a claim is renewed. A few of these may fail.
 const RENEW_INTERVAL: Duration = Duration::from_secs(5);
+/// How long before its claim expires a push ends that could not renew it: the next try and its wait for a lock could end too late.
+const LOST_BEFORE: Duration = Duration::from_secs(10);
 
 /// The right to send a case to a receiver.
 pub(super) struct PushClaim {
@@ -68,18 +70,27 @@ impl PushClaim {
     /// Renews the claim. Ends only if another push may have begun, because nothing could be renewed in time, or if the case was
     /// deleted.
     pub(super) async fn lost(&self) -> CaseError {
+        let mut renewed_at = Instant::now();
         loop {
             sleep(RENEW_INTERVAL).await;
+            let asked_at = Instant::now();
             let (of, claim, now) = (self.space.clone(), self.claim.clone(), self.clock.now());
             let renewed = self.database.run(move |db| db.cases(&of).renew_push(&claim, now)).await;
             match renewed {
-                Ok(true) => {}
+                Ok(true) => renewed_at = asked_at,
                 Ok(false) => {
                     let text = "the case was deleted while it was sent, or another push of it has begun";
                     return CaseError::Conflict(text.to_owned());
                 }
-                // Another push needs the same database to begin.
-                Err(error) => tracing::debug!(error = with_reasons(&error), "a push is not renewed"),
+                Err(error) => {
+                    tracing::debug!(error = with_reasons(&error), "a push is not renewed");
+                    let holds = Duration::from_secs(PUSH_CLAIM_SECONDS.unsigned_abs());
+                    if renewed_at.elapsed() + LOST_BEFORE >= holds {
+                        let text = "the database was locked for so long that another push of the case may begin; look what has \
+                                    arrived, and push again";
+                        return CaseError::Conflict(text.to_owned());
+                    }
+                }
             }
         }
     }
@@ -105,7 +116,7 @@ mod tests {
     };
 
     struct Scene {
-        _dir: tempfile::TempDir,
+        dir: tempfile::TempDir,
         database: Arc<DetectThread>,
         clock: Clock,
         case: String,
@@ -122,7 +133,15 @@ mod tests {
             let begun = Instant::now();
             let clock =
                 Clock::from_fn(move || 1_790_000_000 + i64::try_from(begun.elapsed().as_secs()).unwrap());
-            Self { _dir: dir, database: Arc::new(DetectThread::new(path)), clock, case }
+            Self { dir, database: Arc::new(DetectThread::new(path)), clock, case }
+        }
+
+        /// The same with a database that waits only so long for locks, and a lock on it.
+        fn locked(self) -> (Self, rusqlite::Connection) {
+            let path = self.dir.path().join("detect.db");
+            let other = rusqlite::Connection::open(&path).unwrap();
+            let database = Arc::new(DetectThread::waiting(path, Duration::from_millis(20)));
+            (Self { database, ..self }, other)
         }
 
         async fn take(&self) -> Result<PushClaim, CasePushError> {
@@ -206,6 +225,16 @@ mod tests {
             }
         }
         assert!(begun.elapsed() >= WAIT_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_push_that_cannot_renew_its_claim_ends_before_another_one_may_begin() {
+        let (scene, other) = Scene::new().locked();
+        let (first, begun) = (scene.take().await.unwrap(), Instant::now());
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert!(matches!(first.lost().await, CaseError::Conflict(_)));
+        let seconds = begun.elapsed().as_secs();
+        assert!((15..PUSH_CLAIM_SECONDS.unsigned_abs()).contains(&seconds), "{seconds} s");
     }
 
     #[tokio::test(start_paused = true)]

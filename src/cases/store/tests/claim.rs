@@ -44,6 +44,16 @@ fn a_claim_from_before_the_clock_was_set_back_holds_up_nobody_for_long() {
 }
 
 #[test]
+fn a_claim_holds_when_the_clock_is_set_back_a_little() {
+    let mut cases = Cases::new();
+    let id = cases.create("one").id;
+    let (mut store, _) = cases.store();
+    let claim = store.claim_push(&id, "sn", NOW + PUSH_CLAIM_SECONDS).unwrap().unwrap();
+    assert_eq!(store.claim_push(&id, "sn", NOW).unwrap(), None);
+    assert!(store.renew_push(&claim, NOW).unwrap());
+}
+
+#[test]
 fn a_case_that_is_deleted_while_it_is_sent_leaves_no_claim() {
     let mut cases = Cases::new();
     let id = cases.create("one").id;
