@@ -27,10 +27,29 @@ pub struct ElasticsearchPlaces {
     cluster: Cluster,
 }
 
-#[derive(Default, Deserialize)]
+/// What the answer to a search says at least: what says less is not known to be complete.
+#[derive(Deserialize)]
 struct FoundPlaces {
+    timed_out: bool,
+    #[serde(rename = "_shards")]
+    shards: SearchedShards,
+    /// Left out by the filter if there are none.
     #[serde(default)]
     hits: PlaceHits,
+}
+
+#[derive(Deserialize)]
+struct SearchedShards {
+    total: u64,
+    successful: u64,
+    failed: u64,
+}
+
+impl FoundPlaces {
+    /// Whether documents may be missing in it that are there.
+    fn is_partial(&self) -> bool {
+        self.timed_out || self.shards.failed > 0 || self.shards.successful < self.shards.total
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -53,11 +72,13 @@ impl ElasticsearchPlaces {
         Self { cluster: cluster(&settings, environment), settings }
     }
 
-    /// The index of each of these documents that a search finds; the last by name if there are several.
+    /// The index of each of these documents that a search finds; the last by name if there are several. An error if the search
+    /// did not reach all of them.
     pub async fn of(&self, table: &Table, ids: &[String]) -> Result<BTreeMap<String, String>, RemoteError> {
         let index = self.settings.index.of(table);
         let path = format!(
-            "/{}/_search?ignore_unavailable=true&allow_no_indices=true&filter_path=hits.hits._id,hits.hits._index",
+            "/{}/_search?ignore_unavailable=true&allow_no_indices=true&allow_partial_search_results=false\
+             &filter_path=timed_out,_shards,hits.hits._id,hits.hits._index",
             segment(index)
         );
         let mut places = BTreeMap::<String, String>::new();
@@ -73,6 +94,10 @@ impl ElasticsearchPlaces {
                 let kind = RemoteErrorKind::NotUnderstood("not the answer to a search".to_owned());
                 self.cluster.error(kind, &answer.headers)
             })?;
+            if found.is_partial() {
+                let kind = RemoteErrorKind::RunFailed { code: "some shards did not answer".to_owned() };
+                return Err(self.cluster.error(kind, &answer.headers));
+            }
             for PlaceHit { id, index } in found.hits.hits {
                 let place = places.entry(id).or_default();
                 *place = index.max(std::mem::take(place));

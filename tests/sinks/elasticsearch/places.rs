@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ccfd::{sinks::elasticsearch::ElasticsearchPlaces, tables::ALERTS};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{environment, settings};
 use crate::support::{
@@ -21,14 +21,39 @@ fn ids(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
 }
 
+/// The answer to a search in two shards, without hits.
+fn searched(failed: u64) -> Value {
+    json!({ "timed_out": false, "_shards": { "total": 2, "successful": 2 - failed, "skipped": 0, "failed": failed } })
+}
+
+#[tokio::test]
+async fn a_search_that_reached_only_some_documents_does_not_say_that_others_are_missing() {
+    let fake = Fake::plain(|_| Reply::json(200, &searched(0)));
+    let places = places(fake.url(), "alerts");
+    let mut late = searched(0);
+    late["timed_out"] = json!(true);
+    let mut silent = searched(0);
+    silent["_shards"]["successful"] = json!(1);
+    for partial in [searched(1), late, silent, json!({})] {
+        fake.script([Reply::json(200, &partial).into()]);
+        assert!(places.of(&ALERTS, &ids(&["a-1"])).await.is_err(), "{partial}");
+    }
+    assert!(places.of(&ALERTS, &ids(&["a-1"])).await.unwrap().is_empty());
+    let asked = fake.requests_to("/alerts/_search");
+    assert!(asked.iter().all(|request| request.query.contains("allow_partial_search_results=false")));
+}
+
 #[tokio::test]
 async fn many_documents_are_asked_for_in_several_searches_and_what_is_not_found_is_missing() {
     let fake = Fake::plain(|request| {
         let ids = request.json()["query"]["ids"]["values"].as_array().unwrap().clone();
         let found = ids.iter().filter(|id| *id != "a-7");
         let hits: Vec<_> = found.map(|id| json!({ "_id": id, "_index": "alerts-000002" })).collect();
-        // An empty answer has no members at all, because of the filter.
-        let answer = if hits.is_empty() { json!({}) } else { json!({ "hits": { "hits": hits } }) };
+        let mut answer = searched(0);
+        // Without hits there is no such member, because of the filter.
+        if !hits.is_empty() {
+            answer["hits"] = json!({ "hits": hits });
+        }
         Reply::json(200, &answer)
     });
     let places = places(fake.url(), "alerts");
