@@ -40,7 +40,7 @@ pub use self::{
         AttachmentPage, CaseConfiguration, CaseCounts, CaseFile, CaseFilter, CaseOutboxCounts, CasePage,
         CaseSending, CaseSort, CaseStore, CaseTemplate, CaseTitle, CaseToSend, CaseTotals, ClosureType,
         ConfigurationChange, CustomFieldSpec, HistoryFilter, HistoryPage, PUSH_CLAIM_SECONDS, RefusedPart,
-        SearchField, SentFields, SentItem, SentItems, TargetBegun, TemplateFields, UserAction,
+        SENT_NAME, SearchField, SentFields, SentItem, SentItems, TargetBegun, TemplateFields, UserAction,
         VersionedChange,
     },
 };

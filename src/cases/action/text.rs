@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{CaseRule, CasesAction};
 use crate::cases::{
-    NewCase, TemplateFields,
+    NewCase, SENT_NAME, TemplateFields,
     limits::{NAME_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX, TITLE_CHARS_MAX, cut, length},
     markdown::{code, plain},
 };
@@ -77,7 +77,9 @@ fn tags(rule: &CaseRule, grouping: &Map<String, Value>, of_template: &[String]) 
     let mut all: Vec<String> = Vec::new();
     for tag in tags {
         let tag = cut(plain(&tag).trim(), TAG_CHARS_MAX);
-        if !tag.is_empty() && !all.contains(&tag) && all.len() < TAGS_MAX {
+        // A tag that may be the name of another case would make this one that case elsewhere.
+        let is_name = tag.starts_with(SENT_NAME);
+        if !tag.is_empty() && !is_name && !all.contains(&tag) && all.len() < TAGS_MAX {
             all.push(tag);
         }
     }

@@ -35,6 +35,7 @@ impl CaseTurn<'_> {
         made: Option<MadeCase<'_>>,
         stamp: CaseStamp<'_>,
     ) -> Result<String, CaseFault> {
+        self.check_names(&new.tags, &[])?;
         let fields = self.completed(new.owner, &new.custom_fields)?;
         let id = made.map_or_else(|| new_uid(stamp.now), |made| made.id.to_owned());
         let sql = "INSERT INTO case_number VALUES (?1, 1) ON CONFLICT (space) DO UPDATE SET last = last + 1 RETURNING last";

@@ -5,6 +5,7 @@
 //! | `tables` | the tables |
 //! | `row` | a row as a case |
 //! | `create`, `update`, `remove` | cases |
+//! | `tags` | which tags no case may get |
 //! | `follow` | alerts get the status and the verdict of their case |
 //! | `attach`, `attached`, `edit`, `files` | what is attached to them |
 //! | `find`, `search`, `lists` | which cases there are |
@@ -34,6 +35,7 @@ mod row;
 mod search;
 mod sending;
 mod tables;
+mod tags;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -54,7 +56,7 @@ pub use self::{
     find::{CaseFilter, CasePage, CaseSort},
     history::{HistoryFilter, HistoryPage, UserAction},
     lists::{CaseCounts, CaseTitle, CaseTotals},
-    outbox::{CaseToSend, SentFields, SentItem, SentItems},
+    outbox::{CaseToSend, SENT_NAME, SentFields, SentItem, SentItems},
     search::SearchField,
     sending::{CaseOutboxCounts, CaseSending, RefusedPart},
     target::TargetBegun,

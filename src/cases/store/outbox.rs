@@ -16,6 +16,9 @@ use crate::{
 /// The most characters of an answer that are kept.
 const ANSWER_CHARS_MAX: usize = 500;
 
+/// What the tags begin with by which cases are found where they are sent.
+pub const SENT_NAME: &str = "ccfd:";
+
 /// What of a case itself is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentFields {
@@ -45,7 +48,8 @@ impl SentFields {
         Self {
             title: case.title.clone(),
             description: case.description.clone(),
-            tags: case.tags.iter().cloned().collect(),
+            // Such a tag would make it another case there.
+            tags: case.tags.iter().filter(|tag| !tag.starts_with(SENT_NAME)).cloned().collect(),
             severity: case.severity,
             category: case.category.clone(),
             status: case.status,
@@ -148,6 +152,15 @@ impl CaseStore<'_> {
             let sql = "UPDATE case_outbox SET remote = ?2 WHERE case_id = ?1";
             turn.begun.prepare_cached(sql)?.execute(params![row, remote])?;
             turn.items(row, version)
+        })
+    }
+
+    /// Whether what has this id there is another case, also where that was sent before: no id is given twice.
+    pub fn is_of_another(&mut self, id: &str, remote: &str) -> Result<bool, CaseError> {
+        self.of_outbox(id, |turn, row| {
+            let sql = "SELECT 1 FROM case_outbox WHERE remote = ?2 AND case_id <> ?1
+                       UNION ALL SELECT 1 FROM case_elsewhere WHERE remote = ?2 AND case_id <> ?1";
+            Ok(turn.begun.prepare_cached(sql)?.exists(params![row, remote])?)
         })
     }
 

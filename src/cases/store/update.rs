@@ -70,6 +70,7 @@ impl CaseTurn<'_> {
     ) -> Result<bool, CaseFault> {
         let (row, before) = self.case(id)?;
         let mut after = before.clone();
+        self.check_names(change.tags.as_deref().unwrap_or_default(), &before.tags)?;
         let fields =
             change.custom_fields.as_ref().map(|fields| self.completed(before.owner, fields)).transpose()?;
         set(&mut after.title, change.title.as_ref());

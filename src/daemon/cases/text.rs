@@ -6,14 +6,12 @@ use serde_json::Value;
 
 use crate::{
     cases::{
-        AttachedAlert, TEXT_CHARS_MAX, cut_text, length,
+        AttachedAlert, SENT_NAME, TEXT_CHARS_MAX, cut_text, length,
         markdown::{code, plain},
     },
     tables::ALERTS,
 };
 
-/// What the names of cases and texts begin with.
-const PREFIX: &str = "ccfd:";
 /// Characters of a summary without its name.
 const SUMMARY_CHARS_MAX: usize = TEXT_CHARS_MAX - 200;
 /// Characters of a value in a summary.
@@ -21,7 +19,7 @@ const VALUE_CHARS_MAX: usize = 200;
 
 /// The tag by which a case is found again.
 pub(super) fn tag(case: &str) -> String {
-    format!("{PREFIX}{case}")
+    format!("{SENT_NAME}{case}")
 }
 
 /// Whether a text with this name is a further one of what has the other name.
@@ -38,7 +36,7 @@ pub(super) fn content(text: &str) -> String {
 /// The name at the end of a text, if it has one.
 pub(super) fn ending(text: &str) -> Option<String> {
     let name = text.trim_end().strip_suffix('`')?.rsplit('`').next()?;
-    name.starts_with(PREFIX).then(|| name.to_owned())
+    name.starts_with(SENT_NAME).then(|| name.to_owned())
 }
 
 /// A comment of somebody.

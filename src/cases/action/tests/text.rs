@@ -17,7 +17,7 @@ fn a_case_says_of_which_rule_and_which_group_it_is() {
     let rule = CaseRule {
         id: "r-1".into(),
         name: "Brute force".into(),
-        tags: vec!["attack.t1110".into()],
+        tags: vec!["attack.t1110".into(), "ccfd:c-1".into()],
         url: Some("https://siem.example/r-1".into()),
     };
     let made = case(&rule, json!({ "host": "a", "user": "ann" }), 1);

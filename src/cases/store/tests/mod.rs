@@ -4,6 +4,7 @@ mod configure;
 mod find;
 mod pushed;
 mod sending;
+mod tags;
 mod whole;
 
 use tempfile::TempDir;
