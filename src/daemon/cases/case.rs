@@ -21,12 +21,7 @@ impl SendTurn<'_> {
                 None => return Err(SendFault::gone()),
             }
         }
-        let found = match api.with_tag(&tag(&of.case.id)).await? {
-            // A search may show for a while what was deleted.
-            Some(tagged) => api.get(&tagged.id).await?,
-            None => None,
-        };
-        let found = match found {
+        let found = match self.tagged().await? {
             Some(found) => {
                 if self.base.is_empty() {
                     // What was changed there since remains.
@@ -44,6 +39,21 @@ impl SendTurn<'_> {
         SentItems { sent: self.sent, tried: self.tried, refused: self.refused } = known;
         self.keep_left_out().await?;
         Ok(found)
+    }
+
+    /// The case there that has the tag of this one. A person may have copied the tag to one that is another case here.
+    async fn tagged(&mut self) -> Result<Option<RemoteCase>, SendFault> {
+        for tagged in self.with.api.with_tag(&tag(&self.of.case.id)).await? {
+            let remote = tagged.id.clone();
+            if self.keep(move |cases, id| cases.is_of_another(id, &remote)).await? {
+                continue;
+            }
+            // A search may show for a while what was deleted.
+            if let Some(found) = self.with.api.get(&tagged.id).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Creates the case there, without what Kibana refuses of it.

@@ -1,5 +1,7 @@
 //! The cases of a Kibana, by its public API.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use collectors::Response;
@@ -9,7 +11,8 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::{
-    missing::{is_of_what_was_named, is_own, names_case},
+    missing::{Missing, is_own, names_case},
+    pages::{self, ShowsAttachments},
     remote::{
         AttachmentsPage, CasesCount, CasesPage, RemoteAttachments, RemoteCase, RemoteComment, WireAlert,
         WireCase,
@@ -20,11 +23,6 @@ use crate::sinks::{
     kibana_index::KibanaClient,
     remote::{RemoteError, RemoteErrorKind, Service},
 };
-
-/// Attachments of one page.
-const PAGE: usize = 100;
-/// Pages of one order at most: Kibana refuses to show what is behind the 10,000th of a list.
-const PAGES_MAX: usize = 100;
 
 /// Why Kibana did not do something.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,8 +56,8 @@ impl From<RemoteError> for CasesApiError {
 /// What is asked of Kibana.
 #[async_trait]
 pub(super) trait CasesApi: Send + Sync {
-    /// The oldest case with this tag.
-    async fn with_tag(&self, tag: &str) -> Result<Option<RemoteCase>, CasesApiError>;
+    /// Cases with this tag, the oldest first.
+    async fn with_tag(&self, tag: &str) -> Result<Vec<RemoteCase>, CasesApiError>;
 
     /// A case; `None` if there is no such.
     async fn get(&self, id: &str) -> Result<Option<RemoteCase>, CasesApiError>;
@@ -110,20 +108,25 @@ impl KibanaCases {
             Ok(answer) => answer,
             Err(status) => return Err(too_large(status)),
         };
-        if answer.status.is_success() {
-            return Ok(answer);
+        if answer.status.is_success() { Ok(answer) } else { Err(self.meant(&answer, is_of_case)) }
+    }
+
+    /// What an answer means that is no success, to a request that names a case or does not.
+    pub(super) fn meant(&self, answer: &Response, is_of_case: bool) -> CasesApiError {
+        if !is_own(answer) {
+            return match answer.status {
+                StatusCode::PAYLOAD_TOO_LARGE => CasesApiError::Oversized(self.client.said_whole(answer)),
+                _ => CasesApiError::Intercepted(self.intercepted(answer)),
+            };
         }
-        if !is_own(&answer) {
-            return Err(match answer.status {
-                StatusCode::PAYLOAD_TOO_LARGE => CasesApiError::Oversized(self.client.said_whole(&answer)),
-                _ => CasesApiError::Intercepted(self.intercepted(&answer)),
-            });
-        }
-        let said = self.client.said_whole(&answer);
-        Err(match answer.status {
+        let said = self.client.said_whole(answer);
+        match answer.status {
             StatusCode::CONFLICT => CasesApiError::Conflict,
-            // Otherwise the space or the path is missing.
-            StatusCode::NOT_FOUND if is_of_case && is_of_what_was_named(&said) => CasesApiError::Gone,
+            StatusCode::NOT_FOUND => match Missing::of(&said) {
+                Missing::Named if is_of_case => CasesApiError::Gone,
+                Missing::Unknown => CasesApiError::Intercepted(self.intercepted(answer)),
+                Missing::Named | Missing::Place => CasesApiError::Remote(self.refused(answer)),
+            },
             // A matter of the licence.
             StatusCode::FORBIDDEN if said.contains("assign users") => CasesApiError::Refused(403, said),
             StatusCode::FORBIDDEN if said.contains("with owners") => CasesApiError::NotAllowed(said),
@@ -131,8 +134,8 @@ impl KibanaCases {
             | StatusCode::NOT_ACCEPTABLE
             | StatusCode::PAYLOAD_TOO_LARGE
             | StatusCode::UNPROCESSABLE_ENTITY) => CasesApiError::Refused(status.as_u16(), said),
-            _ => CasesApiError::Remote(self.refused(&answer)),
-        })
+            _ => CasesApiError::Remote(self.refused(answer)),
+        }
     }
 
     /// What a refusal means that is about no case in particular. Words of Kibana about what was sent are not for logs.
@@ -147,8 +150,9 @@ impl KibanaCases {
     /// What an answer means that is not Kibana's own.
     fn intercepted(&self, answer: &Response) -> RemoteError {
         let mut error = self.client.refusal(answer, &self.client.space());
-        if let RemoteErrorKind::Refused { status, .. } = error.kind {
-            error.kind = RemoteErrorKind::Intercepted { status };
+        // A 404 as well: a page in between may concern one case only.
+        if matches!(error.kind, RemoteErrorKind::Refused { .. } | RemoteErrorKind::NotFound { .. }) {
+            error.kind = RemoteErrorKind::Intercepted { status: answer.status.as_u16() };
         }
         error
     }
@@ -166,14 +170,14 @@ impl KibanaCases {
 
 #[async_trait]
 impl CasesApi for KibanaCases {
-    async fn with_tag(&self, tag: &str) -> Result<Option<RemoteCase>, CasesApiError> {
+    async fn with_tag(&self, tag: &str) -> Result<Vec<RemoteCase>, CasesApiError> {
         let tags = segment(tag);
         let path =
             format!("/api/cases/_find?tags={tags}&sortField=createdAt&sortOrder=asc&page=1&perPage=10");
         let found: CasesPage = self.asked(Method::GET, &path, None).await?;
         // A search is no proof: analysed text may match what is like it.
         let is_it = |case: &WireCase| case.tags.iter().any(|known| known == tag);
-        Ok(found.cases.into_iter().find(is_it).map(RemoteCase::from))
+        Ok(found.cases.into_iter().filter(is_it).map(RemoteCase::from).collect())
     }
 
     async fn get(&self, id: &str) -> Result<Option<RemoteCase>, CasesApiError> {
@@ -192,30 +196,9 @@ impl CasesApi for KibanaCases {
     async fn attachments(&self, id: &str) -> Result<RemoteAttachments, CasesApiError> {
         let path = format!("/api/cases/{}/alerts", segment(id));
         let alerts: Vec<WireAlert> = self.asked(Method::GET, &path, None).await?;
-        let alerts = alerts.into_iter().map(|alert| alert.id).collect();
-        let mut all = RemoteAttachments { alerts, ..RemoteAttachments::default() };
-        let (mut seen, mut total) = (0, 0);
-        // The oldest first; what is behind the last page of these is among the newest.
-        for order in ["asc", "desc"] {
-            for page in 1..=PAGES_MAX {
-                let path = format!(
-                    "/api/cases/{}/comments/_find?page={page}&perPage={PAGE}&sortOrder={order}",
-                    segment(id)
-                );
-                let found: AttachmentsPage = self.asked(Method::GET, &path, None).await?;
-                total = found.total;
-                let count = found.comments.len();
-                seen += count as u64;
-                found.comments.into_iter().for_each(|attachment| all.take(attachment));
-                if count < PAGE || (order == "desc" && seen >= total) {
-                    return Ok(all);
-                }
-            }
-            if seen >= total {
-                return Ok(all);
-            }
-        }
-        Err(CasesApiError::TooMuch(total))
+        let alerts: BTreeSet<String> = alerts.into_iter().map(|alert| alert.id).collect();
+        let all = pages::read(&CommentPages { of: self, case: id }).await?;
+        Ok(RemoteAttachments { alerts: &all.alerts | &alerts, ..all })
     }
 
     async fn attach(&self, id: &str, attachment: &Value) -> Result<Option<String>, CasesApiError> {
@@ -253,6 +236,21 @@ impl CasesApi for KibanaCases {
             Err(CasesApiError::Refused(406, _)) => Ok(()),
             updated => done(updated).map(drop),
         }
+    }
+}
+
+/// The comments and alerts of a case, page by page.
+struct CommentPages<'a> {
+    of: &'a KibanaCases,
+    case: &'a str,
+}
+
+#[async_trait]
+impl ShowsAttachments for CommentPages<'_> {
+    async fn page(&self, order: &str, page: usize, count: usize) -> Result<AttachmentsPage, CasesApiError> {
+        let case = segment(self.case);
+        let path = format!("/api/cases/{case}/comments/_find?page={page}&perPage={count}&sortOrder={order}");
+        self.of.asked(Method::GET, &path, None).await
     }
 }
 

@@ -21,9 +21,31 @@ pub(super) fn is_own(answer: &Response) -> bool {
     serde_json::from_slice::<Own>(&answer.body).is_ok_and(|own| own.status == answer.status.as_u16())
 }
 
-/// Whether Kibana's 404 with this text is about what was named, not about the path or the space.
-pub(super) fn is_of_what_was_named(said: &str) -> bool {
-    said != "Not Found" && !said.contains("[space/")
+/// What Kibana's 404 is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// A case, or a comment of it.
+    Named,
+    /// The space, or the whole path.
+    Place,
+    /// Unknown: other servers answer in the same form, and say that they have no such route.
+    Unknown,
+}
+
+impl Missing {
+    /// That of a 404 with this text. Kibana puts words of its own before the reason.
+    pub(super) fn of(said: &str) -> Self {
+        let is_object = said.contains("Saved object [cases") && said.contains("] not found");
+        let does_not_exist = ["These cases ", "This case ", "This comment "].iter().any(|what| {
+            said.split_once(what)
+                .is_some_and(|(_, rest)| rest.contains(" does not exist") || rest.contains(" do not exist"))
+        });
+        match said {
+            _ if is_object || does_not_exist => Self::Named,
+            _ if said == "Not Found" || said.contains("[space/") => Self::Place,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -56,11 +78,18 @@ mod tests {
             "Saved object [cases/1] not found",
             "These cases 1 do not exist. Please check you have the correct ids.",
             "This comment 1 does not exist anymore (id: 1).",
+            "Failed to delete comment: 1 comment id: 2: Error: This comment 2 does not exist in 1.",
+            "Failed to patch comment case id: 1: Error: Saved object [cases-comments/2] not found",
         ] {
-            assert!(is_of_what_was_named(of_case), "{of_case}");
+            assert_eq!(Missing::of(of_case), Missing::Named, "{of_case}");
         }
-        for other in ["Not Found", "Saved object [space/soc] not found"] {
-            assert!(!is_of_what_was_named(other), "{other}");
+        for place in ["Not Found", "Saved object [space/soc] not found"] {
+            assert_eq!(Missing::of(place), Missing::Place, "{place}");
+        }
+        for other in
+            ["Route PATCH:/s/soc/api/cases/1/comments not found", "no Route matched with those values", ""]
+        {
+            assert_eq!(Missing::of(other), Missing::Unknown, "{other}");
         }
         let names = |method: &Method, path: &str| names_case(method, path);
         assert!(names(&Method::GET, "/api/cases/1") && names(&Method::PATCH, "/api/cases"));

@@ -14,7 +14,7 @@
 //! | `kept` | what is known to be there, and what may be |
 //! | `outcome` | what becomes of a case |
 //! | `text` | what there is to read: comments, summaries of alerts |
-//! | `kibana`, `remote`, `missing` | Kibana's API, what it shows, and what its refusals mean |
+//! | `kibana`, `remote`, `pages`, `missing` | Kibana's API, what it shows, also in many pages, and what its refusals mean |
 //!
 //! The API takes no id: a case is found again by a tag, a comment by its last word, an alert by its id. A search may not show
 //! what was just written. So what is known to be there is kept here; and after an attempt of which that is not known, a while
@@ -29,6 +29,7 @@ mod kibana;
 mod members;
 mod missing;
 mod outcome;
+mod pages;
 mod remote;
 mod removed;
 mod send;

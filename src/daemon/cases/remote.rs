@@ -140,7 +140,7 @@ pub(super) struct WireAlert {
 
 #[derive(Deserialize)]
 pub(super) struct WireAttachment {
-    id: String,
+    pub(super) id: String,
     version: String,
     #[serde(default)]
     comment: Option<String>,

@@ -217,13 +217,13 @@ impl FakeKibana {
 
 #[async_trait]
 impl CasesApi for FakeKibana {
-    async fn with_tag(&self, tag: &str) -> Result<Option<RemoteCase>, CasesApiError> {
+    async fn with_tag(&self, tag: &str) -> Result<Vec<RemoteCase>, CasesApiError> {
         let now = self.now();
         self.call("find", tag, |cases| {
             let seen = |case: &&FakeCase| case.seen_at <= now && case.case.fields.tags.contains(tag);
             let ghosts = self.ghosts.lock().unwrap();
-            let ghost = ghosts.iter().find(|case| case.fields.tags.contains(tag)).cloned();
-            Ok(ghost.or_else(|| cases.values().find(seen).map(|found| found.case.clone())))
+            let ghosts = ghosts.iter().filter(|case| case.fields.tags.contains(tag)).cloned();
+            Ok(ghosts.chain(cases.values().filter(seen).map(|found| found.case.clone())).collect())
         })
         .await
     }

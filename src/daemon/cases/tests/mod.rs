@@ -1,9 +1,11 @@
 //! Cases on their way to a Kibana in memory, on a clock that waits for nobody.
 
+mod answers;
 mod edited;
 mod fake;
 mod faults;
 mod generated;
+mod names;
 mod refused;
 mod resent;
 mod sent;
