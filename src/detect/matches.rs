@@ -31,8 +31,9 @@ impl Matches {
 
     /// Keeps some of the matches behind the first `from`.
     pub fn retain_behind(&mut self, from: usize, mut is_kept: impl FnMut(&mut Match) -> bool) {
-        let mut kept = from.min(self.count);
-        for place in kept..self.count {
+        let first = from.min(self.count);
+        let mut kept = first;
+        for place in first..self.count {
             if is_kept(&mut self.all[place]) {
                 self.all.swap(kept, place);
                 kept += 1;
