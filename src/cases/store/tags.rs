@@ -4,7 +4,8 @@ use super::{CaseTurn, outbox::SENT_NAME};
 use crate::cases::{CaseError, error::CaseFault};
 
 impl CaseTurn<'_> {
-    /// Refuses tags that name a case here, unless they were there before. A Kibana for which this stands in gets those of others.
+    /// Refuses tags that name a case here, unless they were there before. Where other tools take ccfd for a Kibana, they send those of
+    /// other cases.
     pub(super) fn check_names(&self, tags: &[String], before: &[String]) -> Result<(), CaseFault> {
         let mut query = self.begun.prepare_cached("SELECT 1 FROM cases WHERE uid = ?1 AND space = ?2")?;
         for tag in tags.iter().filter(|tag| !before.contains(tag)) {

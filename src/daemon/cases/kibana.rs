@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::{
-    missing::{Missing, is_own, names_case},
+    missing::{KibanaMissing, is_own, names_case},
     pages::{self, ShowsAttachments},
     remote::{
         AttachmentsPage, CasesCount, CasesPage, RemoteAttachments, RemoteCase, RemoteComment, WireAlert,
@@ -122,10 +122,10 @@ impl KibanaCases {
         let said = self.client.said_whole(answer);
         match answer.status {
             StatusCode::CONFLICT => CasesApiError::Conflict,
-            StatusCode::NOT_FOUND => match Missing::of(&said) {
-                Missing::Named if is_of_case => CasesApiError::Gone,
-                Missing::Unknown => CasesApiError::Intercepted(self.intercepted(answer)),
-                Missing::Named | Missing::Place => CasesApiError::Remote(self.refused(answer)),
+            StatusCode::NOT_FOUND => match KibanaMissing::of(&said) {
+                KibanaMissing::Named if is_of_case => CasesApiError::Gone,
+                KibanaMissing::Unknown => CasesApiError::Intercepted(self.intercepted(answer)),
+                KibanaMissing::Named | KibanaMissing::Place => CasesApiError::Remote(self.refused(answer)),
             },
             // A matter of the licence.
             StatusCode::FORBIDDEN if said.contains("assign users") => CasesApiError::Refused(403, said),

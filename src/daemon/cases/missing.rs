@@ -23,7 +23,7 @@ pub(super) fn is_own(answer: &Response) -> bool {
 
 /// What Kibana's 404 is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Missing {
+pub(super) enum KibanaMissing {
     /// A case, or a comment of it.
     Named,
     /// The space, or the whole path.
@@ -32,7 +32,7 @@ pub(super) enum Missing {
     Unknown,
 }
 
-impl Missing {
+impl KibanaMissing {
     /// That of a 404 with this text. Kibana puts words of its own before the reason.
     pub(super) fn of(said: &str) -> Self {
         let is_object = said.contains("Saved object [cases") && said.contains("] not found");
@@ -81,15 +81,15 @@ mod tests {
             "Failed to delete comment: 1 comment id: 2: Error: This comment 2 does not exist in 1.",
             "Failed to patch comment case id: 1: Error: Saved object [cases-comments/2] not found",
         ] {
-            assert_eq!(Missing::of(of_case), Missing::Named, "{of_case}");
+            assert_eq!(KibanaMissing::of(of_case), KibanaMissing::Named, "{of_case}");
         }
         for place in ["Not Found", "Saved object [space/soc] not found"] {
-            assert_eq!(Missing::of(place), Missing::Place, "{place}");
+            assert_eq!(KibanaMissing::of(place), KibanaMissing::Place, "{place}");
         }
         for other in
             ["Route PATCH:/s/soc/api/cases/1/comments not found", "no Route matched with those values", ""]
         {
-            assert_eq!(Missing::of(other), Missing::Unknown, "{other}");
+            assert_eq!(KibanaMissing::of(other), KibanaMissing::Unknown, "{other}");
         }
         let names = |method: &Method, path: &str| names_case(method, path);
         assert!(names(&Method::GET, "/api/cases/1") && names(&Method::PATCH, "/api/cases"));
