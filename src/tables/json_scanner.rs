@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use wide::u8x16;
+
 use super::json::text;
 
 /// Steps over JSON text, value by value.
@@ -200,14 +202,14 @@ fn string_end(json: &[u8], quote: usize) -> Option<usize> {
 /// Whether a key as the scanner passes it on has this name.
 #[inline]
 pub(super) fn is_named(key: &[u8], name: &[u8]) -> bool {
-    match key.first() {
-        // An escape has at most six bytes for one: most long keys need not be decoded.
-        Some(b'"') => {
-            let written = key.len().saturating_sub(2);
-            (name.len()..=name.len().saturating_mul(6)).contains(&written) && decoded(key).as_ref() == name
-        }
-        Some(_) | None => key == name,
-    }
+    if key.first() == Some(&b'"') { is_written_as(key, name) } else { key == name }
+}
+
+#[cold]
+fn is_written_as(key: &[u8], name: &[u8]) -> bool {
+    // An escape has at most six bytes for one: most long keys need not be decoded.
+    let written = key.len().saturating_sub(2);
+    (name.len()..=name.len().saturating_mul(6)).contains(&written) && decoded(key).as_ref() == name
 }
 
 /// The name that a key means which the scanner passes on; of one that cannot be decoded the key itself.
@@ -219,8 +221,8 @@ pub fn decoded(key: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Bytes that are looked at eight by eight before the rest is searched by `memchr`: most strings are shorter than what its
-/// beginning costs.
+/// Bytes that are looked at in blocks before the rest is searched by `memchr`: most strings are shorter than what its beginning
+/// costs.
 const SHORT: usize = 48;
 
 /// The place of the first quote or backslash.
@@ -228,26 +230,19 @@ const SHORT: usize = 48;
 pub(super) fn mark(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     while at < SHORT {
-        let Some(eight) = text[at..].first_chunk() else { break };
-        let word = u64::from_le_bytes(*eight);
-        let found = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES);
+        let Some(block) = text[at..].first_chunk::<16>() else { break };
+        let block = u8x16::new(*block);
+        let found = (block.simd_eq(QUOTES) | block.simd_eq(BACKSLASHES)).to_bitmask();
         if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
+            return Some(at + found.trailing_zeros() as usize);
         }
-        at += 8;
+        at += 16;
     }
     memchr::memchr2(b'"', b'\\', &text[at..]).map(|found| at + found)
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const QUOTES: u64 = ONES * b'"' as u64;
-const BACKSLASHES: u64 = ONES * b'\\' as u64;
-
-/// The highest bit of the first byte that is zero; those of later bytes mean nothing.
-#[inline]
-fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & (ONES << 7)
-}
+const QUOTES: u8x16 = u8x16::new([b'"'; 16]);
+const BACKSLASHES: u8x16 = u8x16::new([b'\\'; 16]);
 
 #[cfg(test)]
 mod tests {
