@@ -18,7 +18,10 @@ pub(super) fn unescape(json: &[u8]) -> Option<String> {
             b'n' => text.push(b'\n'),
             b'r' => text.push(b'\r'),
             b't' => text.push(b'\t'),
-            b'u' => text.extend_from_slice(character(&mut rest)?.encode_utf8(&mut [0; 4]).as_bytes()),
+            b'u' => match character(&mut rest)? {
+                ascii @ '\0'..='\x7f' => text.push(ascii as u8),
+                other => text.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+            },
             _ => return None,
         }
     }
@@ -39,13 +42,27 @@ fn character(rest: &mut &[u8]) -> Option<char> {
 }
 
 fn unit(rest: &mut &[u8]) -> Option<u16> {
-    let (digits, behind) = rest.split_first_chunk::<4>()?;
+    let (digits, behind) = rest.split_first_chunk()?;
     *rest = behind;
-    digits.iter().try_fold(0, |unit, digit| {
-        let digit = char::from(*digit).to_digit(16)?;
-        Some(unit << 4 | u16::try_from(digit).ok()?)
-    })
+    let digits @ [a, b, c, d] = digits.map(|digit| DIGITS[usize::from(digit)]);
+    digits.iter().all(|digit| *digit < NO_DIGIT).then_some(a << 12 | b << 8 | c << 4 | d)
 }
+
+/// More than a hexadecimal digit.
+const NO_DIGIT: u16 = 16;
+
+/// What each byte is as a hexadecimal digit.
+const DIGITS: [u16; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value: u8 = 0;
+    while value < 16 {
+        let digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
+        digits[digit as usize] = value as u16;
+        digits[digit.to_ascii_uppercase() as usize] = value as u16;
+        value += 1;
+    }
+    digits
+};
 
 #[cfg(test)]
 mod tests {
