@@ -31,7 +31,6 @@ impl SelectionItem {
             none,
             exists,
             exact,
-            exact_max: _,
             search,
             contained: _,
             expressions,

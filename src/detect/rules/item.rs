@@ -185,8 +185,7 @@ impl Build {
         match pattern.plain() {
             Some(text) => {
                 let text = if chain.cased { text.to_owned() } else { super::fold::folded(text).into_owned() };
-                self.matcher.exact_max = self.matcher.exact_max.max(text.len());
-                self.matcher.exact.insert(text);
+                self.matcher.exact.add(text);
             }
             None => {
                 if let [PatternPart::Any, PatternPart::Literal(text), PatternPart::Any] = &pattern.parts[..] {

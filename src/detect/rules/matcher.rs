@@ -1,10 +1,11 @@
 //! What the value of a field must be: everything that one entry of a selection allows, compiled.
 
-use std::{cmp::Ordering, collections::HashSet};
+use std::cmp::Ordering;
 
 use super::{
     clock::DatePart,
     contained::ContainedTexts,
+    exact::ExactTexts,
     expressions::Expressions,
     field::FieldId,
     fold::folded,
@@ -16,9 +17,6 @@ use crate::detect::model::Comparison;
 
 /// Values of two fields that are compared with each other: the product of both is the cost.
 const COMPARED_MAX: usize = 100;
-
-/// Texts that are compared one by one.
-const COMPARED_ONE_BY_ONE: usize = 4;
 
 /// Where in a text another one must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,9 +49,7 @@ pub(super) struct Matcher {
     /// There is one, or not.
     pub exists: Option<bool>,
     /// The text is one of these; folded unless case counts.
-    pub exact: HashSet<String>,
-    /// Bytes of the longest of them.
-    pub exact_max: usize,
+    pub exact: ExactTexts,
     /// An expression made of patterns finds something.
     pub search: Option<Expressions>,
     /// The same where it is one of some texts somewhere: says more quickly whether that finds something.
@@ -118,19 +114,7 @@ impl Matcher {
 
     /// Whether this text is one of the exact ones.
     pub fn is_exact(&self, text: &str) -> bool {
-        // Folding changes the length of a character, at most from one byte to three.
-        if self.exact.is_empty() || text.len() > self.exact_max.saturating_mul(3) {
-            return false;
-        }
-        if self.cased { self.has_exact(text) } else { self.has_exact(&folded(text)) }
-    }
-
-    fn has_exact(&self, text: &str) -> bool {
-        // A hash takes longer than some comparisons.
-        match self.exact.len() <= COMPARED_ONE_BY_ONE {
-            true => self.exact.iter().any(|exact| exact == text),
-            false => self.exact.contains(text),
-        }
+        if self.cased { self.exact.contains(text) } else { self.exact.contains_folded(text) }
     }
 
     fn number_holds(&self, value: &RowValue<'_>) -> bool {

@@ -29,6 +29,7 @@ mod document;
 mod draft;
 mod encoding;
 mod error;
+mod exact;
 mod expressions;
 mod extension;
 mod field;
