@@ -23,6 +23,15 @@ impl SelectionItem {
         self.matchers.iter().all(|matcher| matcher.holds(row, self.field)) != self.negated
     }
 
+    /// Whether it matches this folded text, if that can be said without its case.
+    fn holds_of(&self, text: &str) -> Option<bool> {
+        let texts = self.only_texts()?;
+        match texts.contains(text) {
+            true => self.matchers.iter().all(|matcher| !matcher.cased).then_some(true),
+            false => Some(false),
+        }
+    }
+
     /// The values that the field can have, if these are texts without exception.
     fn only_texts(&self) -> Option<BTreeSet<String>> {
         let [matcher] = self.matchers.as_slice() else { return None };
@@ -110,6 +119,29 @@ impl Check {
                     texts.extend(one.texts_of(field)?);
                 }
                 Some(texts)
+            }
+        }
+    }
+
+    /// What is left of it in records of which the only value of a field is known, as a folded text.
+    pub fn knowing(&self, field: FieldId, text: &str) -> Self {
+        match self {
+            Self::Item(item) if item.field == field => match item.holds_of(text) {
+                Some(true) => Self::All(Vec::new()),
+                Some(false) => Self::Any(Vec::new()),
+                None => self.clone(),
+            },
+            Self::Item(_) => self.clone(),
+            Self::Not(inner) => Self::Not(Box::new(inner.knowing(field, text))),
+            Self::All(inner) => {
+                let mut left: Vec<Self> = inner.iter().map(|one| one.knowing(field, text)).collect();
+                left.retain(|one| !matches!(one, Self::All(all) if all.is_empty()));
+                if left.len() == 1 { left.remove(0) } else { Self::All(left) }
+            }
+            Self::Any(inner) => {
+                let mut left: Vec<Self> = inner.iter().map(|one| one.knowing(field, text)).collect();
+                left.retain(|one| !matches!(one, Self::Any(any) if any.is_empty()));
+                if left.len() == 1 { left.remove(0) } else { Self::Any(left) }
             }
         }
     }

@@ -21,14 +21,22 @@ pub(super) struct TableIndex {
     /// The column of the type, if rows have one.
     type_column: Option<usize>,
     /// The detections that only match events of a type, by its folded name.
-    by_type: HashMap<String, Vec<usize>>,
+    by_type: HashMap<String, Vec<TypedDetection>>,
     /// Those that may match any event.
     others: Vec<usize>,
 }
 
-/// Detections that only match events of a type, by their places.
+/// A detection that only matches events of some types.
+#[derive(Debug)]
+struct TypedDetection {
+    place: usize,
+    /// What is left of its check in events of one of them.
+    check: Check,
+}
+
+/// Detections that only match events of a type.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Candidates<'i>(&'i [usize]);
+pub(super) struct Candidates<'i>(&'i [TypedDetection]);
 
 /// A detection that judges.
 #[derive(Debug)]
@@ -79,14 +87,17 @@ impl TableIndex {
             | FieldSource::Everything => false,
         };
         let field = fields.list.iter().position(|field| field.table == table && is_type(&field.source));
-        let mut by_type: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut by_type: HashMap<String, Vec<TypedDetection>> = HashMap::new();
         let mut others = Vec::new();
-        for (place, detection) in detections.iter().enumerate() {
-            match field.and_then(|field| detection.check.texts_of(FieldId(field))) {
-                Some(types) => {
-                    types.into_iter().for_each(|kind| by_type.entry(kind).or_default().push(place))
-                }
-                None => others.push(place),
+        for (place, CompiledDetection { check, .. }) in detections.iter().enumerate() {
+            let typed = field.map(FieldId).and_then(|field| Some((field, check.texts_of(field)?)));
+            let Some((field, types)) = typed else {
+                others.push(place);
+                continue;
+            };
+            for kind in types {
+                let check = check.knowing(field, &kind);
+                by_type.entry(kind).or_default().push(TypedDetection { place, check });
             }
         }
         let name = fields.tables[table].name.to_string();
@@ -104,12 +115,14 @@ impl TableIndex {
         Candidates(kind.map_or(&[][..], |json| self.of_type(json)))
     }
 
-    /// These detections, and those that may match any record.
+    /// These detections, and those that may match any record, each with what must be checked of the record.
     pub fn detections<'i>(
         &'i self,
         candidates: Candidates<'i>,
-    ) -> impl Iterator<Item = &'i CompiledDetection> {
-        candidates.0.iter().chain(&self.others).map(|place| &self.detections[*place])
+    ) -> impl Iterator<Item = (&'i CompiledDetection, &'i Check)> {
+        let typed = candidates.0.iter().map(|typed| (&self.detections[typed.place], &typed.check));
+        let others = self.others.iter().map(|place| &self.detections[*place]);
+        typed.chain(others.map(|detection| (detection, &detection.check)))
     }
 
     /// The column of the type, if detections are divided by it.
@@ -117,7 +130,7 @@ impl TableIndex {
         self.type_column.filter(|_| !self.by_type.is_empty())
     }
 
-    fn of_type(&self, json: &[u8]) -> &[usize] {
+    fn of_type(&self, json: &[u8]) -> &[TypedDetection] {
         let kind = if json.first() == Some(&b'"') { text(json) } else { Some(Cow::Owned(compact(json))) };
         let found = kind.and_then(|kind| self.by_type.get(&*folded(&kind)));
         found.map_or(&[], Vec::as_slice)

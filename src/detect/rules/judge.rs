@@ -64,8 +64,8 @@ impl<'a> RecordJudge<'a> {
         {
             self.types.push((kind, candidates));
         }
-        for detection in index.detections(candidates) {
-            let holds = detection.check.holds(row);
+        for (detection, check) in index.detections(candidates) {
+            let holds = check.holds(row);
             let cut = row.take_cut();
             if !cut.is_empty() {
                 set.count_cut(detection, &cut);

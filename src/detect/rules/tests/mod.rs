@@ -6,6 +6,7 @@ mod impossible;
 mod judging;
 mod linking;
 mod starter_pack;
+mod typed;
 
 use bytes::Bytes;
 use collectors::{IdHash, Record};
