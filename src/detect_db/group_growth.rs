@@ -89,9 +89,6 @@ impl HeldGroup {
 
     fn close(&mut self, open: OpenPiece) {
         self.weight = self.weight.saturating_sub(WRITER_WEIGHT);
-        if self.closed.is_empty() {
-            self.closed.reserve_exact(1);
-        }
         self.closed.push(open.into());
     }
 

@@ -35,7 +35,8 @@ pub(super) struct HeldGroup {
     pub(super) values: Option<GroupValues>,
     /// Those in the table, once they were looked up.
     pub(super) stored: Option<Vec<StoredPiece>>,
-    pub(super) closed: Vec<ClosedPiece>,
+    /// Of most groups it is one at most.
+    pub(super) closed: SmallVec<[ClosedPiece; 1]>,
     /// Most groups have one piece.
     pub(super) open: SmallVec<[OpenPiece; 1]>,
     pub(super) texts: SmallVec<[PieceTexts; 1]>,
@@ -63,7 +64,7 @@ impl HeldGroup {
             mark,
             values: None,
             stored: if may_have_stored { None } else { Some(Vec::new()) },
-            closed: Vec::new(),
+            closed: SmallVec::new(),
             open: SmallVec::new(),
             texts: SmallVec::new(),
             unread: [NOTHING; 2],
