@@ -248,8 +248,11 @@ impl Stage {
 
     /// Waits until a row has a state.
     pub(super) async fn becomes(&self, place: usize, state: &str) {
+        // Each look reads the database, also where an hour passes until then.
+        let mut wait = Duration::from_millis(100);
         while self.states()[place] != state {
-            sleep(Duration::from_millis(100)).await;
+            sleep(wait).await;
+            wait = (wait * 5 / 4).min(Duration::from_secs(10));
         }
     }
 }

@@ -122,7 +122,7 @@ async fn one_history(seed: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_happens_kibana_has_each_case_alert_and_comment_once() {
-    let seeds = env::var("CCFD_DETECT_SEEDS").map_or(25, |text| text.parse().expect("a number"));
+    let seeds = env::var("CCFD_DETECT_SEEDS").map_or(10, |text| text.parse().expect("a number"));
     for seed in 0..seeds {
         one_history(seed).await;
     }
