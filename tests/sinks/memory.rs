@@ -12,7 +12,7 @@ use crate::support::{
     fake_kibana::{AUTHORIZATION, Kibana},
     observed::Observed,
     openai,
-    process::{Place, Running},
+    process::{Place, Running, wait_until},
 };
 
 /// As many as come in one page of three, with `top_logprobs` of 20 for each of 13,000 tokens.
@@ -65,11 +65,11 @@ fn peak_mib(sink: &str) -> f64 {
     let running: Running = place.start(&["run", "--once"]);
     let process = Observed::of(running.id());
     let mut peak: f64 = 0.0;
-    while !process.has_ended() {
+    wait_until("the end of the run", || {
         // It only grows, and the end of a run is long enough to see the last of it.
         peak = peak.max(process.mib("VmHWM"));
-        std::thread::yield_now();
-    }
+        process.has_ended()
+    });
     let ended = running.wait();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     eprintln!("peak {peak:.0} MiB");
