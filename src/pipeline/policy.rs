@@ -313,6 +313,9 @@ fn sink(error: &SinkError) -> Judgement {
         SinkError::DiskFull { .. } => park("free disk space, or set retention or size_max on the sink"),
         SinkError::Busy { .. } => back_off("another process uses the destination"),
         SinkError::Misplaced { .. } => park("check the sink's path and its permissions"),
+        SinkError::BrokenRules { .. } => {
+            park("correct the rules or actions that the reason names, and test them with `ccfd check`")
+        }
         SinkError::Closed { .. } => end(
             "start ccfd again with a reader that stays; it then delivers what was not acknowledged, nothing \
              is lost",

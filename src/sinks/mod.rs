@@ -150,6 +150,12 @@ pub enum SinkError {
         /// What is wrong, from the operating system or the database.
         reason: String,
     },
+    /// The rules of a sink of alerts cannot be used.
+    #[error("rules: {reason}")]
+    BrokenRules {
+        /// What is wrong with them, a line each.
+        reason: String,
+    },
     /// The reader of the output is gone, and does not come back.
     #[error("{path}: closed by its reader")]
     Closed {

@@ -93,6 +93,7 @@ fn sink(error: &SinkError) -> &'static str {
         SinkError::DiskFull { .. } => "disk_full",
         SinkError::Busy { .. } => "busy",
         SinkError::Misplaced { .. } => "misplaced",
+        SinkError::BrokenRules { .. } => "broken_rules",
         SinkError::Closed { .. } => "closed",
         SinkError::SizeLimit { .. } => "size_limit",
         SinkError::Io { .. } => "io",
@@ -137,5 +138,20 @@ fn state(error: &StateError) -> &'static str {
         StateError::TimedOut { .. } => "state_timed_out",
         StateError::Io { .. } => "state_io",
         StateError::Closed => "state_closed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::policy::{Action, judge};
+
+    #[test]
+    fn broken_rules_have_a_word_and_an_advice_of_their_own() {
+        let reason = "own.yml:7: detection.s.EventTypo: is not a field".to_owned();
+        let failure = Failure::Sink(SinkError::BrokenRules { reason });
+        let judged = judge(&failure);
+        assert_eq!((judged.action, failure.word()), (Action::Park, "broken_rules"));
+        assert!(judged.advice.contains("rules") && !judged.advice.contains("path"), "{}", judged.advice);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, Metadata},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
 };
 
 use super::look_back::looks_too_far;
@@ -24,8 +24,35 @@ const FILES_MAX: usize = 10_000;
 /// Errors that one log line or refusal shows.
 const SHOWN_MAX: usize = 10;
 
-/// When a file was written, and how long it is.
-type RuleStamp = (Option<SystemTime>, u64);
+/// Seconds after which rules that could not be loaded are loaded again, though nothing about their files has changed.
+const AGAIN_AFTER: i64 = 60;
+
+/// Which file it is, how long, and when it and its permissions were changed; nothing if that cannot be read.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct RuleStamp {
+    inode: u64,
+    bytes: u64,
+    written: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl RuleStamp {
+    fn of(about: &Metadata) -> Self {
+        Self {
+            inode: about.ino(),
+            bytes: about.len(),
+            written: (about.mtime(), about.mtime_nsec()),
+            changed: (about.ctime(), about.ctime_nsec()),
+        }
+    }
+}
+
+/// A load that failed beside good rules.
+#[derive(Debug)]
+struct FailedLoad {
+    at: i64,
+    errors: String,
+}
 
 /// The rules in use.
 #[derive(Debug, Default)]
@@ -33,6 +60,7 @@ pub(super) struct RuleFiles {
     set: Option<Arc<RuleSet>>,
     stamps: BTreeMap<PathBuf, RuleStamp>,
     look_at: i64,
+    failed: Option<FailedLoad>,
 }
 
 /// What became of the rules since the last look.
@@ -59,10 +87,14 @@ impl RuleFiles {
         }
         self.look_at = now + LOOK_EVERY;
         let stamps = stamps(settings);
-        if let Some(set) = self.set.as_ref().filter(|_| stamps == self.stamps) {
+        // The file may be readable again, or a setting may have changed on which it depends.
+        let is_tried_again =
+            self.failed.as_ref().is_some_and(|failed| !(0..AGAIN_AFTER).contains(&(now - failed.at)));
+        if let Some(set) = self.set.as_ref().filter(|_| stamps == self.stamps && !is_tried_again) {
             return Ok(RulesInUse::Same(set.clone()));
         }
         let had = std::mem::replace(&mut self.stamps, stamps);
+        let failed = self.failed.take();
         match (load_rules(settings), &self.set) {
             (Ok(set), before) => {
                 let rules = set.rules.len();
@@ -75,10 +107,13 @@ impl RuleFiles {
                 Ok(RulesInUse::New(self.set.insert(Arc::new(set)).clone()))
             }
             (Err(errors), Some(set)) => {
-                tracing::error!(
-                    errors,
-                    "changed rules are broken: ccfd continues with those that it has; test them with `ccfd check`"
-                );
+                if failed.is_none_or(|failed| failed.errors != errors) {
+                    tracing::error!(
+                        errors,
+                        "changed rules are broken: ccfd continues with those that it has; test them with `ccfd check`"
+                    );
+                }
+                self.failed = Some(FailedLoad { at: now, errors });
                 Ok(RulesInUse::Same(set.clone()))
             }
             (Err(errors), None) => {
@@ -153,8 +188,7 @@ fn add_stamps(directory: &Path, depth: usize, found: &mut BTreeMap<PathBuf, Rule
         let path = entry.path();
         match path.metadata() {
             Ok(about) if about.is_dir() && depth > 0 => add_stamps(&path, depth - 1, found),
-            Ok(about) => _ = found.insert(path, (about.modified().ok(), about.len())),
-            Err(_) => _ = found.insert(path, (None, 0)),
+            about => _ = found.insert(path, about.as_ref().map(RuleStamp::of).unwrap_or_default()),
         }
     }
 }

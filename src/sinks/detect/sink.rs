@@ -111,11 +111,17 @@ impl DetectState {
         let settings = &self.settings;
         let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner).current(settings, self.now());
         // Each line of the reason begins with the file.
-        let rules = rules.map_err(|reason| SinkError::Misplaced { path: "rules".to_owned(), reason })?;
+        let rules = rules.map_err(|reason| SinkError::BrokenRules { reason })?;
         let (RulesInUse::Same(set) | RulesInUse::New(set)) = rules;
-        let mut open = match place.take().filter(|open| open.db.in_place()) {
+        let before = place.take();
+        let was_open = before.is_some();
+        let mut open = match before.filter(|open| open.db.in_place()) {
             Some(open) => open,
             None => {
+                if was_open {
+                    let path = settings.database.display();
+                    tracing::warn!(%path, "the database of alerts was removed or replaced: ccfd continues with what is there now");
+                }
                 let mut db = DetectDb::open(&settings.database, settings.free_min)?;
                 db.deliver_by(settings.alert_routes.clone());
                 db.act(settings.actions.iter().map(|action| action.outbox.clone()).collect());
@@ -230,5 +236,33 @@ impl Sink for DetectSink {
             Ok(())
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, File},
+        sync::Arc,
+    };
+
+    use super::super::tests::Bench;
+
+    #[test]
+    fn a_database_that_was_removed_while_it_was_in_use_is_a_line_of_the_log() {
+        let bench = Bench::new();
+        let sink = bench.sink();
+        let log = bench.settings.database.with_extension("log");
+        let written = || fs::read_to_string(&log).unwrap();
+        let lines = tracing_subscriber::fmt().with_writer(Arc::new(File::create(&log).unwrap())).finish();
+        tracing::subscriber::with_default(lines, || {
+            let open = || sink.state.with_database(|_, _| Ok(())).unwrap();
+            open();
+            open();
+            assert!(!written().contains("removed or replaced"), "{}", written());
+            fs::remove_file(&bench.settings.database).unwrap();
+            open();
+            assert!(written().contains("removed or replaced"), "{}", written());
+        });
     }
 }

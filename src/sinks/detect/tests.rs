@@ -26,13 +26,13 @@ const RULE: &str = "title: A user was added\nlogsource:\n    product: openai\n  
     detection:\n    selection:\n        EventType: user.added\n    condition: selection\nlevel: high\n";
 
 /// A directory with one rule, and a sink that judges by it.
-struct Bench {
+pub(super) struct Bench {
     dir: tempfile::TempDir,
-    settings: DetectSettings,
+    pub(super) settings: DetectSettings,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("rules")).unwrap();
         let settings = DetectSettings {
@@ -56,7 +56,7 @@ impl Bench {
         fs::write(self.dir.path().join("rules").join(name), rule).unwrap();
     }
 
-    fn sink(&self) -> DetectSink {
+    pub(super) fn sink(&self) -> DetectSink {
         DetectSink::new(self.settings.clone(), clock(&Arc::new(AtomicI64::new(NOW))))
     }
 
@@ -148,7 +148,7 @@ async fn a_check_takes_no_changed_rule_into_use() {
 async fn rules_that_are_broken_at_the_start_are_an_error_that_names_the_place() {
     let bench = Bench::new();
     bench.put("broken.yml", &RULE.replace("EventType", "EventTypo"));
-    let SinkError::Misplaced { reason, .. } = bench.sink().check(&[]).await.unwrap_err() else {
+    let SinkError::BrokenRules { reason } = bench.sink().check(&[]).await.unwrap_err() else {
         panic!("another error")
     };
     assert!(reason.contains("broken.yml:7") && reason.contains("EventTypo"), "{reason}");
@@ -171,6 +171,35 @@ fn rules_that_break_while_they_are_in_use_leave_the_last_good_ones_in_use() {
     assert_eq!(look(20), (true, vec!["added".to_owned(), "broken".to_owned()]));
     assert_eq!(look(30), (false, vec!["added".to_owned(), "broken".to_owned()]));
     assert_eq!(look(2), (false, vec!["added".to_owned(), "broken".to_owned()]), "a clock that jumped back");
+}
+
+#[test]
+fn rules_that_could_not_be_loaded_are_loaded_again_though_no_file_has_changed() {
+    let mut bench = Bench::new();
+    let mut files = RuleFiles::default();
+    let count = |found: Result<RulesInUse, String>| match found.unwrap() {
+        RulesInUse::Same(set) | RulesInUse::New(set) => set.rules.len(),
+    };
+    assert_eq!(count(files.current(&bench.settings, 0)), 1);
+    bench.put("other.yml", &RULE.replace("EventType: user.added", "EventType|expand: '%Kinds%'"));
+    assert_eq!(count(files.current(&bench.settings, 10)), 1, "a placeholder is missing");
+    bench.settings.placeholders.insert("Kinds".to_owned(), vec!["user.added".to_owned()]);
+    assert_eq!(count(files.current(&bench.settings, 20)), 1, "not tried so soon");
+    assert_eq!(count(files.current(&bench.settings, 70)), 2);
+}
+
+#[test]
+fn a_rule_file_that_was_replaced_by_one_of_the_same_time_and_length_is_in_use() {
+    let bench = Bench::new();
+    let mut files = RuleFiles::default();
+    files.current(&bench.settings, 0).unwrap();
+    let rules = bench.dir.path().join("rules");
+    bench.put("next", &RULE.replace("level: high", "level: low "));
+    let written = fs::metadata(rules.join("added.yml")).unwrap().modified().unwrap();
+    fs::File::options().write(true).open(rules.join("next")).unwrap().set_modified(written).unwrap();
+    fs::rename(rules.join("next"), rules.join("added.yml")).unwrap();
+    let RulesInUse::New(set) = files.current(&bench.settings, 10).unwrap() else { panic!("the same rules") };
+    assert_eq!(set.rules[0].level, Level::Low);
 }
 
 #[tokio::test]
@@ -239,7 +268,7 @@ async fn an_action_of_a_rule_or_field_that_is_not_there_is_an_error_that_names_i
         (vec![cases("one"), cases("two")], "`two` and `one` both make cases for the rule `added`"),
     ] {
         bench.settings.actions = actions;
-        let SinkError::Misplaced { reason, .. } = bench.sink().check(&[]).await.unwrap_err() else {
+        let SinkError::BrokenRules { reason } = bench.sink().check(&[]).await.unwrap_err() else {
             panic!("another error")
         };
         assert!(reason.contains(said), "{reason}");
