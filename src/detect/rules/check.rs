@@ -41,7 +41,6 @@ impl SelectionItem {
             exists,
             exact,
             search,
-            contained: _,
             expressions,
             numbers,
             comparisons,

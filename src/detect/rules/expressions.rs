@@ -62,7 +62,7 @@ impl ExpressionBudget {
 /// Which part of a text expressions look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExaminedPart {
-    /// All of it: for expressions that are made of texts.
+    /// All of it: for expressions that take no longer for each byte of a long text.
     Whole,
     /// At most its first 64 KiB.
     Beginning,
@@ -77,6 +77,8 @@ pub(super) struct ExpressionForm {
     pub multi_line: bool,
     pub single_line: bool,
     pub part: ExaminedPart,
+    /// Whether they are made of patterns with wildcards, and not written in a rule.
+    pub is_of_patterns: bool,
 }
 
 /// Expressions of which one must be found.
@@ -100,11 +102,11 @@ impl Expressions {
         if budget.is_exceeded {
             return Ok(None);
         }
-        let own_max = match (form.part, expressions.len()) {
-            // Made of texts: a long list of words may be large.
-            (ExaminedPart::Whole, _) => 2 * ENTRY_BYTES_MAX,
-            (ExaminedPart::Beginning | ExaminedPart::End, 0..=1) => ONE_BYTES_MAX,
-            (ExaminedPart::Beginning | ExaminedPart::End, _) => ENTRY_BYTES_MAX,
+        let own_max = match (form.is_of_patterns, expressions.len()) {
+            // A long list of words may be large.
+            (true, _) => 2 * ENTRY_BYTES_MAX,
+            (false, 0..=1) => ONE_BYTES_MAX,
+            (false, _) => ENTRY_BYTES_MAX,
         };
         let bytes_max = own_max.min(budget.left);
         match build(expressions, form, bytes_max) {
@@ -116,7 +118,7 @@ impl Expressions {
                 // What was compiled until then has taken its time.
                 budget.left = budget.left.saturating_sub(bytes_max);
                 budget.is_exceeded = bytes_max < own_max || budget.left == 0;
-                Err(too_large(expressions, form.part, bytes_max < own_max))
+                Err(too_large(expressions, form.is_of_patterns, bytes_max < own_max))
             }
             Err(error) => Err(problem(expressions, &error)),
         }
@@ -150,20 +152,16 @@ fn build(expressions: &[String], form: ExpressionForm, bytes_max: usize) -> Resu
     Regex::builder().configure(limits).syntax(syntax).build_many(expressions).map_err(Box::new)
 }
 
-fn too_large(expressions: &[String], part: ExaminedPart, of_set: bool) -> String {
+fn too_large(expressions: &[String], is_of_patterns: bool, of_set: bool) -> String {
     let mebibytes = SET_BYTES_MAX >> 20;
     let longest = expressions.iter().max_by_key(|one| one.len()).map(|one| excerpt(one)).unwrap_or_default();
-    match (part, expressions) {
+    match (is_of_patterns, expressions) {
         _ if of_set => format!(
             "all expressions up to this one are larger than {mebibytes} MiB when they are compiled: use shorter ones, or fewer"
         ),
-        (ExaminedPart::Whole, _) => "too many or too long values".to_owned(),
-        (ExaminedPart::Beginning | ExaminedPart::End, [_]) => {
-            format!("the expression `{longest}` is too large")
-        }
-        (ExaminedPart::Beginning | ExaminedPart::End, _) => {
-            "the expressions together are too large".to_owned()
-        }
+        (true, _) => "too many or too long values".to_owned(),
+        (false, [_]) => format!("the expression `{longest}` is too large"),
+        (false, _) => "the expressions together are too large".to_owned(),
     }
 }
 
@@ -190,7 +188,13 @@ mod tests {
     use super::*;
 
     fn compiled(expression: &str, multi_line: bool, part: ExaminedPart) -> Expressions {
-        let form = ExpressionForm { ignore_case: false, multi_line, single_line: false, part };
+        let form = ExpressionForm {
+            ignore_case: false,
+            multi_line,
+            single_line: false,
+            part,
+            is_of_patterns: false,
+        };
         let compiled = Expressions::compile(&[expression.to_owned()], form, &mut ExpressionBudget::default());
         compiled.unwrap().unwrap()
     }
@@ -230,6 +234,7 @@ mod tests {
             multi_line: false,
             single_line: false,
             part: ExaminedPart::Beginning,
+            is_of_patterns: false,
         };
         for huge in ["(a{100}){100}(b{100}){3}", "((a{100}){100}){100}"] {
             let mut budget = ExpressionBudget { left: 8 << 20, ..ExpressionBudget::default() };

@@ -1,18 +1,18 @@
 //! One entry of a selection, compiled: a field, and what its values must be.
 
 use super::{
-    contained::ContainedTexts,
     error::excerpt,
     expressions::{ExaminedPart, ExpressionBudget, ExpressionForm, Expressions},
     field::{FieldId, Fields},
     matcher::{FieldReference, MatchPlace, Matcher, compares},
     modifier::{Modifier, ModifierChain, ValueMeaning},
     network::Network,
-    pattern::{Pattern, PatternPart},
+    pattern::Pattern,
     placeholder::{Placeholders, expand},
     section::scalar,
     step::patterns,
     value::Number,
+    wildcards::WildcardSearch,
     yaml::{NodeValue, YamlNode},
 };
 
@@ -64,10 +64,8 @@ struct Build {
     /// Those that are made.
     closed: Vec<Matcher>,
     matcher: Matcher,
-    /// Patterns with wildcards, as expressions.
-    searches: Vec<String>,
-    /// Of those that only ask for a text somewhere, the text.
-    contained: Vec<String>,
+    /// Patterns with wildcards.
+    searches: Vec<Pattern>,
     expressions: Vec<String>,
     values: usize,
 }
@@ -75,8 +73,8 @@ struct Build {
 impl Build {
     fn new(chain: &ModifierChain) -> Self {
         let matcher = Matcher { cased: chain.cased, ..Matcher::default() };
-        let (searches, contained, expressions) = (Vec::new(), Vec::new(), Vec::new());
-        Self { closed: Vec::new(), matcher, searches, contained, expressions, values: 0 }
+        let (searches, expressions) = (Vec::new(), Vec::new());
+        Self { closed: Vec::new(), matcher, searches, expressions, values: 0 }
     }
 
     /// What comes after this is for another matcher.
@@ -187,12 +185,7 @@ impl Build {
                 let text = if chain.cased { text.to_owned() } else { super::fold::folded(text).into_owned() };
                 self.matcher.exact.add(text);
             }
-            None => {
-                if let [PatternPart::Any, PatternPart::Literal(text), PatternPart::Any] = &pattern.parts[..] {
-                    self.contained.push(text.clone());
-                }
-                self.searches.push(pattern.expression());
-            }
+            None => self.searches.push(pattern.clone()),
         }
         Ok(())
     }
@@ -227,24 +220,15 @@ impl Build {
 
     fn finish(mut self, chain: &ModifierChain, budget: &mut ExpressionBudget) -> Result<Matcher, String> {
         if !self.searches.is_empty() {
-            let expression = format!("(?:{})", self.searches.join("|"));
-            let form = ExpressionForm {
-                ignore_case: !chain.cased,
-                multi_line: false,
-                single_line: true,
-                part: ExaminedPart::Whole,
-            };
-            self.matcher.search = Expressions::compile(&[expression], form, budget)?;
-            if !chain.cased && self.contained.len() == self.searches.len() {
-                self.matcher.contained = budget.search(|| ContainedTexts::of(&self.contained));
-            }
+            self.matcher.search = Some(WildcardSearch::compile(&self.searches, chain.cased, budget)?);
         }
         if let ValueMeaning::Expression { ignore_case, multi_line, single_line } = chain.meaning {
             let part = match chain.place {
                 MatchPlace::End => ExaminedPart::End,
                 MatchPlace::Whole | MatchPlace::Inside | MatchPlace::Start => ExaminedPart::Beginning,
             };
-            let form = ExpressionForm { ignore_case, multi_line, single_line, part };
+            let is_of_patterns = false;
+            let form = ExpressionForm { ignore_case, multi_line, single_line, part, is_of_patterns };
             self.matcher.expressions = Expressions::compile(&self.expressions, form, budget)?;
         }
         Ok(self.matcher)

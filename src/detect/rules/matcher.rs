@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 
 use super::{
     clock::DatePart,
-    contained::ContainedTexts,
     exact::ExactTexts,
     expressions::Expressions,
     field::FieldId,
@@ -12,6 +11,7 @@ use super::{
     judged_row::JudgedRow,
     network::Network,
     value::{Number, RowValue},
+    wildcards::WildcardSearch,
 };
 use crate::detect::model::Comparison;
 
@@ -50,10 +50,8 @@ pub(super) struct Matcher {
     pub exists: Option<bool>,
     /// The text is one of these; folded unless case counts.
     pub exact: ExactTexts,
-    /// An expression made of patterns finds something.
-    pub search: Option<Expressions>,
-    /// The same where it is one of some texts somewhere: says more quickly whether that finds something.
-    pub contained: Option<ContainedTexts>,
+    /// A pattern with wildcards matches.
+    pub search: Option<WildcardSearch>,
     /// An expression of the rule finds something.
     pub expressions: Option<Expressions>,
     /// It is this number, or that in a text.
@@ -98,18 +96,15 @@ impl Matcher {
             return false;
         }
         let text = value.text();
+        let looked = |(found, rest): (bool, usize)| {
+            if rest > 0 {
+                row.note_cut(field, rest as u64);
+            }
+            found
+        };
         self.is_exact(&text)
-            || self.search.as_ref().is_some_and(|search| {
-                let found = self.contained.as_ref().and_then(|contained| contained.find(&text));
-                found.unwrap_or_else(|| search.find(&text).0)
-            })
-            || self.expressions.as_ref().is_some_and(|expressions| {
-                let (found, rest) = expressions.find(&text);
-                if rest > 0 {
-                    row.note_cut(field, rest as u64);
-                }
-                found
-            })
+            || self.search.as_ref().is_some_and(|search| looked(search.find(&text)))
+            || self.expressions.as_ref().is_some_and(|expressions| looked(expressions.find(&text)))
     }
 
     /// Whether this text is one of the exact ones.

@@ -9,7 +9,7 @@
 //! | `yaml`, `section` | values that know their line, and maps of which every key must be known |
 //! | `document`, `header`, `extension`, `correlation` | documents as written |
 //! | `field`, `derived` | what a field is, and how its values are found |
-//! | `modifier`, `item`, `step`, `placeholder`, `pattern`, `expressions`, `encoding`, `network`, `clock`, `fold`, `value` | what a value must be |
+//! | `modifier`, `item`, `step`, `placeholder`, `pattern`, `wildcards`, `contained`, `expressions`, `encoding`, `network`, `clock`, `fold`, `value` | what a value must be |
 //! | `condition`, `detection`, `filter`, `check` | what a record must be |
 //! | `possible` | whether that can be at all |
 //! | `draft`, `link`, `assemble`, `load` | from documents to a set |
@@ -54,6 +54,7 @@ mod set;
 mod source;
 mod step;
 mod value;
+mod wildcards;
 mod yaml;
 
 #[cfg(test)]

@@ -86,15 +86,22 @@ impl Pattern {
 
     /// An expression that finds exactly what the pattern matches, for which `.` must match every character.
     pub fn expression(&self) -> String {
+        let is_any = |part: Option<&PatternPart>| part == Some(&PatternPart::Any);
+        let open = if is_any(self.parts.first()) { "" } else { "\\A" };
+        let close = if is_any(self.parts.last()) { "" } else { "\\z" };
+        [open, &written(self.inner()), close].concat()
+    }
+
+    /// The parts between the first and the last that are not anything.
+    pub fn inner(&self) -> &[PatternPart] {
         let mut parts = self.parts.as_slice();
-        let (mut open, mut close) = ("\\A", "\\z");
         while let Some((PatternPart::Any, rest)) = parts.split_first() {
-            (open, parts) = ("", rest);
+            parts = rest;
         }
         while let Some((PatternPart::Any, rest)) = parts.split_last() {
-            (close, parts) = ("", rest);
+            parts = rest;
         }
-        [open, &written(parts), close].concat()
+        parts
     }
 
     /// The same for the middle of an expression.
