@@ -54,7 +54,25 @@ pub(super) fn compile(
     }
     let rules = if any { FilteredRules::Any } else { FilteredRules::Named(names) };
     let unset = std::mem::take(context.unset);
-    Some(RuleFilter { table, check: check?, rules, node: node.clone(), unset })
+    let check = check?;
+    warn_of_not(&inner, problems);
+    Some(RuleFilter { table, check, rules, node: node.clone(), unset })
+}
+
+/// Notes conditions that begin with `not`: other programs add the condition of a filter with `and`, ccfd with `and not`.
+fn warn_of_not(section: &DocumentSection<'_>, problems: &mut Problems) {
+    for (condition, line) in section.texts("condition", problems) {
+        let words = condition.trim_start_matches(|c: char| c == '(' || c.is_whitespace());
+        if words
+            .split(|c: char| c == '(' || c.is_whitespace())
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("not"))
+        {
+            let problem = "a filter takes away what its condition matches: this one leaves only what the rest of \
+                           it matches; without `not` it takes that away";
+            problems.warn(line, section.at("condition"), problem);
+        }
+    }
 }
 
 impl RuleFilter {

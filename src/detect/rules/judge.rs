@@ -2,17 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     sync::atomic::Ordering,
 };
 
 use collectors::Record;
 use serde_json::Value;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     field::FieldId,
     fold::folded,
     index::{Candidates, CompiledDetection, MatchView, TableIndex, ViewedValues},
-    judged_row::{JudgedRow, identifying, shortened},
+    judged_row::{JudgedRow, disguised, identifying, shortened},
     set::RuleSet,
     value::RowValue,
 };
@@ -35,6 +37,12 @@ const VALUES_MAX: usize = 1000;
 
 /// Under this name an alert shows the fields of which a correlation counted a part.
 const NOT_COUNTED: &str = "(not counted whole)";
+
+/// Is between the values of several fields that are counted together.
+const SEPARATOR: char = '\u{1f}';
+
+/// Is before what replaces one of these two in a value.
+const ESCAPE: char = '\u{1e}';
 
 /// Judges the records of one table, one after the other: what it needs for one is used again for the next.
 pub struct RecordJudge<'a> {
@@ -182,26 +190,35 @@ fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut SeenBy) -> Option<Fi
 }
 
 /// Appends the values of a field as one text, in the form by which records are grouped. Whether there are any. One value is
-/// what it is; several are in quotes, and so is one that could be taken for them.
+/// what it is; several are in quotes, and so is one that could be taken for them. Those behind the first ten are a hash.
 fn join(row: &JudgedRow<'_>, field: FieldId, out: &mut String) -> bool {
     let begin = out.len();
-    let mut count = 0;
+    let (mut count, mut rest) = (0, Xxh3::new());
     row.any(field, &mut |value| {
         count += 1;
-        match count {
-            1 => identify(value, out),
-            _ => {
-                if count == 2 {
-                    quote(out, begin);
-                }
-                out.push_str(", ");
-                let next = out.len();
-                identify(value, out);
-                quote(out, next);
-            }
+        if count > SHOWN_MAX {
+            rest.update(folded(&value.text()).as_bytes());
+            // No byte of a text.
+            rest.update(&[0xff]);
+            return false;
         }
-        count >= SHOWN_MAX
+        if count == 2 {
+            quote(out, begin);
+        }
+        if count > 1 {
+            out.push_str(", ");
+        }
+        let next = out.len();
+        identify(value, row.is_hidden(field), out);
+        if count > 1 {
+            quote(out, next);
+        }
+        false
     });
+    if count > SHOWN_MAX {
+        // Writing to a text cannot fail.
+        _ = write!(out, ", …{:016x}", rest.digest());
+    }
     if count == 1 && out[begin..].starts_with('"') {
         quote(out, begin);
     }
@@ -214,9 +231,12 @@ fn quote(out: &mut String, begin: usize) {
     out.replace_range(begin.., &quoted);
 }
 
-/// Appends a value in the form by which records are grouped.
-fn identify(value: &RowValue<'_>, out: &mut String) {
-    identifying(&folded(&value.text()), out);
+/// Appends a value in the form by which records are grouped. It is kept and shown, so a content is not what it says.
+fn identify(value: &RowValue<'_>, is_hidden: bool, out: &mut String) {
+    match is_hidden {
+        true => out.push_str(&disguised(&folded(&value.text()))),
+        false => identifying(&folded(&value.text()), out),
+    }
 }
 
 /// Distinct values; of several fields each combination, so that a record without one of them has none. And the field that
@@ -228,8 +248,8 @@ fn texts(row: &JudgedRow<'_>, fields: &[FieldId]) -> (BTreeSet<String>, Option<F
         let mut own = BTreeSet::new();
         let has_more = row.any(*field, &mut |value| {
             let mut text = String::new();
-            identify(value, &mut text);
-            let value = text;
+            identify(value, row.is_hidden(*field), &mut text);
+            let value = if fields.len() > 1 { separable(&text) } else { text };
             if own.len() >= VALUES_MAX && !own.contains(&value) {
                 return true;
             }
@@ -237,7 +257,7 @@ fn texts(row: &JudgedRow<'_>, fields: &[FieldId]) -> (BTreeSet<String>, Option<F
             false
         });
         let with = |before: &String| {
-            own.iter().map(move |value| format!("{before}\u{1f}{value}")).collect::<Vec<_>>()
+            own.iter().map(move |value| format!("{before}{SEPARATOR}{value}")).collect::<Vec<_>>()
         };
         let is_too_many = place > 0 && combined.len().saturating_mul(own.len()) > VALUES_MAX;
         combined = match place {
@@ -249,6 +269,14 @@ fn texts(row: &JudgedRow<'_>, fields: &[FieldId]) -> (BTreeSet<String>, Option<F
         }
     }
     (combined, cut)
+}
+
+/// A value that can stand beside others: without the separator, and different from every other value.
+fn separable(value: &str) -> String {
+    match value.contains([SEPARATOR, ESCAPE]) {
+        true => value.replace(ESCAPE, "\u{1e}e").replace(SEPARATOR, "\u{1e}s"),
+        false => value.to_owned(),
+    }
 }
 
 fn numbers(row: &JudgedRow<'_>, fields: &[FieldId]) -> (Vec<f64>, Option<FieldId>) {

@@ -112,6 +112,11 @@ impl<'a> JudgedRow<'a> {
         })
     }
 
+    /// Whether the values of a field are content.
+    pub fn is_hidden(&self, field: FieldId) -> bool {
+        self.fields.get(field).hidden
+    }
+
     /// Notes that an expression looked at a part of a value.
     pub fn note_cut(&self, field: FieldId, rest: u64) {
         let mut cut = self.cut.borrow_mut();
@@ -150,8 +155,12 @@ impl<'a> JudgedRow<'a> {
                 if column.kind == ColumnKind::Dynamic {
                     return self.row.json(place).is_some_and(|json| every_value(json, visit));
                 }
-                let value = RowValue::of_column(self.row.value(place));
-                value.is_some_and(|value| !matches!(value, RowValue::Time(_)) && visit(value))
+                match RowValue::of_column(self.row.value(place)) {
+                    Some(RowValue::Time(_)) => false,
+                    Some(value) => visit(value),
+                    // What no row can hold is searched all the same.
+                    None => self.row.json(place).is_some_and(|json| every_value(json, visit)),
+                }
             }),
         }
     }
@@ -173,12 +182,22 @@ impl<'a> JudgedRow<'a> {
 /// Characters of a value that an alert shows.
 const SHOWN_CHARS_MAX: usize = 256;
 
+/// Bytes of the hash of a content: enough that no two texts share one, also if somebody looks for them.
+const HASH_BYTES: usize = 16;
+
 /// A value cut to what an alert shows.
 pub(super) fn shortened(text: &str) -> &str {
     if text.len() <= SHOWN_CHARS_MAX {
         return text;
     }
     text.char_indices().nth(SHOWN_CHARS_MAX).map_or(text, |(end, _)| &text[..end])
+}
+
+/// What replaces a content by which records are grouped or counted: the same for the same text, and not the text.
+pub(super) fn disguised(text: &str) -> String {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let hex: String = hash.as_ref().iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    format!("(text {hex})")
 }
 
 /// Appends a value by which records are grouped or counted. The rest of a long one is a hash, so that different values stay

@@ -80,7 +80,7 @@ impl Number {
     /// A number as JSON writes it.
     pub fn parse(text: &str) -> Option<Self> {
         // The longest number that anyone writes has a few dozen digits, and values may have megabytes.
-        if text.len() > 64 || !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+        if text.len() > 64 || !is_written_like_json(text) {
             return None;
         }
         text.parse().map(Self::Whole).ok().or_else(|| {
@@ -107,6 +107,15 @@ impl Number {
             (Self::Real(one), Self::Whole(other)) => whole_to_real(other, one).reverse(),
         }
     }
+}
+
+/// Whether a text that can be parsed as a number is one in JSON: without a leading zero, and with digits around a point.
+fn is_written_like_json(text: &str) -> bool {
+    let begins_with_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let has_leading_zero = digits.strip_prefix('0').is_some_and(begins_with_digit);
+    let fraction = digits.split_once('.').map(|(_, behind)| behind);
+    begins_with_digit(digits) && !has_leading_zero && fraction.is_none_or(begins_with_digit)
 }
 
 fn whole_to_real(whole: i64, number: f64) -> Ordering {
@@ -142,10 +151,15 @@ mod tests {
 
     #[test]
     fn a_text_is_a_number_only_where_json_would_write_it_so() {
-        for text in ["", "+1", " 1", "1 ", "inf", "-inf", "NaN", "0x1f", "1_000", "--1", "1e999", "١"] {
+        for text in [
+            "", "+1", " 1", "1 ", "inf", "-inf", "NaN", "0x1f", "1_000", "--1", "1e999", "١", "01", "-01",
+            "1.", "1.e5", "-.5",
+        ] {
             assert!(Number::parse(text).is_none(), "{text}");
         }
         assert!(Number::parse(&"1".repeat(100)).is_none());
         assert_eq!(Number::parse("-33.86").unwrap().real(), -33.86);
+        assert_eq!(Number::parse("-0.5e1").unwrap().real(), -5.0);
+        assert_eq!(Number::parse("0").unwrap().real(), 0.0);
     }
 }

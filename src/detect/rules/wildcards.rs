@@ -107,7 +107,7 @@ impl WildcardSearch {
     }
 }
 
-/// What finds this pattern without a search that begins anew at each character of a long text.
+/// What finds this pattern without a search that begins again at each character of a long text.
 fn finder(pattern: &Pattern, cased: bool) -> PatternFinder {
     let is_any = |part: Option<&PatternPart>| part == Some(&PatternPart::Any);
     let (is_open, has_more) = (is_any(pattern.parts.first()), is_any(pattern.parts.last()));

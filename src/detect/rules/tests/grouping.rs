@@ -84,3 +84,68 @@ fn a_detection_that_alerts_sees_itself_with_the_group_of_its_alerts() {
         ["ActorAddress", "Project.id"]
     );
 }
+
+#[test]
+fn content_divides_into_groups_and_is_counted_by_a_hash_that_does_not_say_it() {
+    let answers = "title: Answers
+name: answers
+correlation: {type: value_count, rules: [any], group-by: [AnswerText], timespan: 1h, condition: {gte: 2, field: PromptText}}
+---
+" .to_owned() + &completion_rule("s: {Id: '*'}\ncondition: s") + "name: any\n";
+    let set = loaded(&answers);
+    let see = |answer: &str, prompt: &str| {
+        let json = format!(
+            r#"{{"id":"1","choices":[{{"message":{{"content":"{answer}"}}}}],
+            "ccfd_messages":[{{"content":"{prompt}"}}]}}"#
+        );
+        let seen_by = judge(&set, &CHAT_COMPLETIONS, &json).remove(0).seen_by;
+        let seen = seen_by.iter().next().unwrap();
+        let value = match seen.values().next().unwrap() {
+            MatchValue::Text(text) => text.to_owned(),
+            MatchValue::Number(number) => number.to_string(),
+        };
+        (only_group(&seen_by).unwrap(), value)
+    };
+    let (group, value) = see("hunter2", "secret");
+    assert!(group.starts_with("(text ") && group.len() < 50 && !group.contains("hunter2"), "{group}");
+    assert!(value.starts_with("(text ") && !value.contains("secret"), "{value}");
+    assert_eq!(see("Hunter2", "SECRET"), (group.clone(), value.clone()));
+    assert!(see("hunter3", "secret") != (group, value));
+}
+
+#[test]
+fn groups_of_more_than_ten_values_are_different_where_any_value_is() {
+    let rule = audit_rule("s:\n  EventDetails.x|exists: true\ncondition: s");
+    let set = loaded(&(rule + "ccfd: {group_by: [EventDetails.x]}\n"));
+    let group = |last: &[&str]| {
+        let values = [vec!["\"a\""; 10], last.to_vec()].concat().join(",");
+        let found = judge(&set, &AUDIT_LOGS, &format!(r#"{{"id":"1","type":"t","t":{{"x":[{values}]}}}}"#));
+        only_group(&found[0].seen_by).unwrap()
+    };
+    let groups: std::collections::BTreeSet<String> =
+        [&[][..], &["1"], &["2"], &["1", "2"], &["12"]].map(group).into();
+    assert_eq!(groups.len(), 5);
+    assert_eq!(group(&["\"B\""]), group(&["\"b\""]));
+}
+
+#[test]
+fn two_values_that_are_counted_together_are_never_two_others() {
+    let text = "title: Pairs
+name: pairs
+correlation: {type: value_count, rules: [any], timespan: 1h, condition: {gte: 2, field: [EventDetails.x, EventDetails.y]}}
+---
+" .to_owned() + &audit_rule("s: {Id: '*'}\ncondition: s") + "name: any\n";
+    let set = loaded(&text);
+    let value = |x: &str, y: &str| {
+        let json = format!(r#"{{"id":"1","type":"t","t":{{"x":"{x}","y":"{y}"}}}}"#);
+        let seen_by = judge(&set, &AUDIT_LOGS, &json).remove(0).seen_by;
+        format!("{:?}", seen_by.iter().next().unwrap().values().next().unwrap())
+    };
+    for (x, y, other_x, other_y) in [
+        (r"p\u001fq", "r", "p", r"q\u001fr"),
+        (r"p\u001es", "r", r"p\u001f", "r"),
+        (r"p\u001e", r"r", r"p\u001ee", "r"),
+    ] {
+        assert_ne!(value(x, y), value(other_x, other_y), "{x} {y}");
+    }
+}

@@ -155,6 +155,39 @@ fn texts_without_a_field_are_searched_in_every_text_of_the_row() {
 }
 
 #[test]
+fn nothing_hides_from_a_search_of_every_text() {
+    let any = "words: [evil]\ncondition: words";
+    for json in [
+        r#"{"id":"1","input_user":"evil\ud800"}"#,
+        r#"{"id":"1","seed":"evil"}"#,
+        r#"{"id":"1","seed":{"a":["evil\udc00"]}}"#,
+        r#"{"id":"1","metadata":{"a":"evil\ud800"}}"#,
+    ] {
+        assert!(matches_completion(any, json), "{json}");
+    }
+    let set = loaded(&audit_rule("s: {Id: '*'}\nwords: [evil]\ncondition: s and not words"));
+    assert!(!matches_event(&set, r#"{"id":"1","type":"t","actor":{"type":"evil\ud800"}}"#));
+    let deep = "{\"a\":".repeat(100) + "\"evil\"" + &"}".repeat(100);
+    assert!(matches_payload(any, &deep), "deeper than it looks value by value");
+}
+
+#[test]
+fn patterns_that_see_a_part_of_a_text_say_so() {
+    let set = |entry: &str| {
+        loaded(&audit_rule(&format!(
+            "s:\n  UserAgent|contains: {entry}\nt: {{EventType: login.failed}}\ncondition: t and not s"
+        )))
+    };
+    let long = LOGIN.replace("curl/8.5", &"word ".repeat(20_000));
+    let said = |entry: &str| {
+        let found = judge(&set(entry), &AUDIT_LOGS, &long).remove(0);
+        found.shown.of("(not examined whole)").len()
+    };
+    assert_eq!(said("'word?zq'"), 1);
+    assert_eq!(said("'word*word*wordzq'"), 0, "texts with anything between them are found in all of it");
+}
+
+#[test]
 fn an_expression_looks_at_the_first_64_kib_and_the_rest_is_counted() {
     let set = loaded(&audit_rule("s:\n  UserAgent|re: needle\ncondition: s"));
     let agent = |before: usize| {

@@ -143,6 +143,20 @@ filter:
 }
 
 #[test]
+fn a_filter_that_is_written_as_for_other_programs_is_a_warning() {
+    let warnings = |condition: &str| {
+        let filter = "---\ntitle: F\nlogsource: {product: openai, service: audit}\nfilter:\n  rules: any\n  s: {Id: x}\n  \
+                      nothing: {Id: y}\n  condition: ";
+        shown(&loaded(&[FAILED, filter, condition, "\n"].concat()).warnings)
+    };
+    for condition in ["not (s or nothing)", "(not s) and nothing", "NOT(s) and not nothing"] {
+        let said = warnings(condition);
+        assert!(said.contains("filter.condition: a filter takes away what its condition matches"), "{said}");
+    }
+    assert_eq!(warnings("s and not nothing"), "");
+}
+
+#[test]
 fn what_decides_the_matches_of_a_rule_is_in_its_definition_and_nothing_else() {
     let definition = |text: &str, slug: &str| {
         let set = loaded(text);
