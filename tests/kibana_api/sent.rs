@@ -308,6 +308,10 @@ fn a_check_names_the_privilege_that_the_key_lacks() {
         let findings: Vec<Value> = serde_json::from_str(&findings).unwrap();
         findings.into_iter().find(|finding| finding["what"] == "cases").unwrap()
     };
+    let lag = check(&place);
+    assert_eq!(lag["level"], "warn", "{lag}");
+    assert!(lag["text"].as_str().unwrap().contains("is shorter than the `timeout` of sink"), "{lag}");
+    place.replace("search_lag = \"1s\"", "search_lag = \"60s\"");
     let found = check(&place);
     assert_eq!(found["level"], "ok", "{found}");
     assert!(found["text"].as_str().unwrap().contains("the key sees 0 cases"), "{found}");

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{CaseStore, CaseTurn, json as kept, parsed};
+use super::{CaseStore, CaseTurn, json as kept, parsed, tags::trimmed};
 use crate::{
     cases::{Assignee, AttachedAlert, Case, CaseError, CaseSeverity, CaseStatus, error::CaseFault},
     detect_db::ActionResult,
@@ -49,7 +49,7 @@ impl SentFields {
             title: case.title.clone(),
             description: case.description.clone(),
             // Such a tag would make it another case there.
-            tags: case.tags.iter().filter(|tag| !tag.starts_with(SENT_NAME)).cloned().collect(),
+            tags: case.tags.iter().filter(|tag| !trimmed(tag).starts_with(SENT_NAME)).cloned().collect(),
             severity: case.severity,
             category: case.category.clone(),
             status: case.status,

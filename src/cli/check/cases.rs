@@ -2,13 +2,30 @@
 
 use super::{CheckFinding, actions::spaces, probe::LOOK_MAX};
 use crate::{
+    config::KibanaCasesSettings,
     daemon::{assembly::Assembly, cases},
     pipeline::policy::Failure,
     sinks::SinkError,
 };
 
 pub(super) async fn all(assembly: &Assembly) -> Vec<CheckFinding> {
-    space(assembly).into_iter().chain(target(assembly).await).collect()
+    space(assembly).into_iter().chain(lag(assembly)).chain(target(assembly).await).collect()
+}
+
+/// A warning if it is shorter than a request may take.
+fn lag(assembly: &Assembly) -> Option<CheckFinding> {
+    let timeout = cases::believes_searches_before(&assembly.config)?;
+    let KibanaCasesSettings { sink, search_lag, .. } = assembly.config.cases.as_ref()?;
+    let text = format!(
+        "`search_lag` ({}) is shorter than the `timeout` of sink `{sink}` ({}): a case that arrives late may be created twice",
+        humantime::format_duration(*search_lag),
+        humantime::format_duration(timeout),
+    );
+    Some(CheckFinding::warn(
+        "cases",
+        text,
+        "make `search_lag` of [cases] longer, or `timeout` of the sink shorter",
+    ))
 }
 
 /// A failure if it is not.

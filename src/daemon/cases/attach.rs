@@ -125,7 +125,7 @@ impl<'a> SendTurn<'a> {
         self.keep_text(name.clone(), CONTENT_UNKNOWN, id.clone()).await?;
         let changed = match self.with.api.edit(remote, there, &body).await {
             // Somebody has removed the comment there meanwhile. It does not come back.
-            Err(CasesApiError::Gone) => Ok(()),
+            Err(CasesApiError::CommentGone) => Ok(()),
             changed => changed,
         };
         match self.wrote(changed) {

@@ -25,6 +25,7 @@ impl SendTurn<'_> {
             Err(CasesApiError::Remote(error)) => may_be_done(&error.kind),
             Err(
                 CasesApiError::Gone
+                | CasesApiError::CommentGone
                 | CasesApiError::NotAllowed(_)
                 | CasesApiError::TooMuch(_)
                 | CasesApiError::TooLarge

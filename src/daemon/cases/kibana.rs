@@ -31,8 +31,10 @@ pub(super) enum CasesApiError {
     Remote(RemoteError),
     /// The case has changed.
     Conflict,
-    /// There is no such case, or no such comment of it.
+    /// There is no such case.
     Gone,
+    /// There is no such comment of the case.
+    CommentGone,
     /// The key may not do this with cases of this owner: its own text.
     NotAllowed(String),
     /// So much is attached to the case that Kibana does not show all of it.
@@ -123,9 +125,12 @@ impl KibanaCases {
         match answer.status {
             StatusCode::CONFLICT => CasesApiError::Conflict,
             StatusCode::NOT_FOUND => match KibanaMissing::of(&said) {
-                KibanaMissing::Named if is_of_case => CasesApiError::Gone,
+                KibanaMissing::Case if is_of_case => CasesApiError::Gone,
+                KibanaMissing::Comment if is_of_case => CasesApiError::CommentGone,
                 KibanaMissing::Unknown => CasesApiError::Intercepted(self.intercepted(answer)),
-                KibanaMissing::Named | KibanaMissing::Place => CasesApiError::Remote(self.refused(answer)),
+                KibanaMissing::Case | KibanaMissing::Comment | KibanaMissing::Place => {
+                    CasesApiError::Remote(self.refused(answer))
+                }
             },
             // A matter of the licence.
             StatusCode::FORBIDDEN if said.contains("assign users") => CasesApiError::Refused(403, said),
@@ -220,7 +225,7 @@ impl CasesApi for KibanaCases {
         let path = format!("/api/cases/{}/comments/{}", segment(id), segment(attachment));
         match self.ask(Method::DELETE, &path, None).await {
             Ok(answer) => removed(&answer),
-            Err(CasesApiError::Gone) => Ok(()),
+            Err(CasesApiError::CommentGone) => Ok(()),
             Err(CasesApiError::TooLarge) => Err(not_removed(StatusCode::OK)),
             Err(error) => Err(error),
         }

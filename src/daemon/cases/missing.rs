@@ -24,8 +24,10 @@ pub(super) fn is_own(answer: &Response) -> bool {
 /// What Kibana's 404 is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KibanaMissing {
-    /// A case, or a comment of it.
-    Named,
+    /// A case.
+    Case,
+    /// A comment of one.
+    Comment,
     /// The space, or the whole path.
     Place,
     /// Unknown: other servers answer in the same form, and say that they have no such route.
@@ -35,14 +37,21 @@ pub(super) enum KibanaMissing {
 impl KibanaMissing {
     /// That of a 404 with this text. Kibana puts words of its own before the reason.
     pub(super) fn of(said: &str) -> Self {
-        let is_object = said.contains("Saved object [cases") && said.contains("] not found");
-        let does_not_exist = ["These cases ", "This case ", "This comment "].iter().any(|what| {
+        let is_object = |kind: &str| {
+            let named =
+                said.split_once("Saved object [").and_then(|(_, rest)| rest.split_once("] not found"));
+            named.is_some_and(|(name, _)| name.split_once('/').is_some_and(|(known, _)| known == kind))
+        };
+        let does_not_exist = |what: &str| {
             said.split_once(what)
                 .is_some_and(|(_, rest)| rest.contains(" does not exist") || rest.contains(" do not exist"))
-        });
+        };
         match said {
-            _ if is_object || does_not_exist => Self::Named,
-            _ if said == "Not Found" || said.contains("[space/") => Self::Place,
+            _ if is_object("cases-comments") || does_not_exist("This comment ") => Self::Comment,
+            _ if is_object("cases") || does_not_exist("This case ") || does_not_exist("These cases ") => {
+                Self::Case
+            }
+            _ if said == "Not Found" || is_object("space") => Self::Place,
             _ => Self::Unknown,
         }
     }
@@ -77,18 +86,26 @@ mod tests {
         for of_case in [
             "Saved object [cases/1] not found",
             "These cases 1 do not exist. Please check you have the correct ids.",
+            "Failed to patch comment case id: 1: Error: This case 1 does not exist",
+        ] {
+            assert_eq!(KibanaMissing::of(of_case), KibanaMissing::Case, "{of_case}");
+        }
+        for of_comment in [
             "This comment 1 does not exist anymore (id: 1).",
             "Failed to delete comment: 1 comment id: 2: Error: This comment 2 does not exist in 1.",
             "Failed to patch comment case id: 1: Error: Saved object [cases-comments/2] not found",
         ] {
-            assert_eq!(KibanaMissing::of(of_case), KibanaMissing::Named, "{of_case}");
+            assert_eq!(KibanaMissing::of(of_comment), KibanaMissing::Comment, "{of_comment}");
         }
         for place in ["Not Found", "Saved object [space/soc] not found"] {
             assert_eq!(KibanaMissing::of(place), KibanaMissing::Place, "{place}");
         }
-        for other in
-            ["Route PATCH:/s/soc/api/cases/1/comments not found", "no Route matched with those values", ""]
-        {
+        for other in [
+            "Route PATCH:/s/soc/api/cases/1/comments not found",
+            "no Route matched with those values",
+            "",
+            "Saved object [cases-configure/1] not found",
+        ] {
             assert_eq!(KibanaMissing::of(other), KibanaMissing::Unknown, "{other}");
         }
         let names = |method: &Method, path: &str| names_case(method, path);

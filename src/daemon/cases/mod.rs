@@ -169,6 +169,12 @@ pub(super) fn changed_route(old: &Config, new: &Config) -> (Option<String>, Opti
     (old.map(|route| route.name()), new.map(|route| route.name()))
 }
 
+/// How long a request to Kibana may take, if a search there is believed sooner: then what arrives late is created twice.
+pub fn believes_searches_before(config: &Config) -> Option<Duration> {
+    let CaseRoute { settings, kibana, .. } = CaseRoute::of(config)?;
+    Some(kibana.connection.timeout).filter(|timeout| settings.search_lag < *timeout)
+}
+
 /// What `ccfd check` says about where cases go; `None` if that is nowhere.
 pub async fn look(assembly: &Assembly) -> Option<Result<String, RemoteError>> {
     let CaseRoute { settings, kibana, .. } = CaseRoute::of(&assembly.config)?;

@@ -52,6 +52,8 @@ impl From<CasesApiError> for SendFault {
             CasesApiError::Remote(error) | CasesApiError::Intercepted(error) => Self::Remote(error),
             CasesApiError::Conflict => Self::Conflict,
             CasesApiError::Gone => Self::gone(),
+            // It was there when the case was read.
+            CasesApiError::CommentGone => Self::Conflict,
             CasesApiError::NotAllowed(said) => {
                 Self::NotAllowed(format!("Kibana refuses it (status 403): {}", cut_text(&said, SAID_MAX)))
             }

@@ -1,6 +1,6 @@
 //! All that is attached to a case there, of which Kibana shows a page at a time. While somebody removes something of an earlier
 //! page, what comes after it moves forward, and something is on no page. So what takes several pages is read until two readings
-//! show the same.
+//! show the same, and each as much as Kibana counts: what its order leaves open may be on two pages, and something else on none.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::{
 const PAGE: usize = 100;
 /// Pages of one order at most: Kibana refuses to show what is behind the 10,000th of a list.
 const PAGES_MAX: usize = 100;
-/// Readings of a case that is changed during each of them. It is tried again later.
+/// Readings of a case that is changed during each of them, or of which something is not shown. It is tried again later.
 const READINGS_MAX: usize = 4;
 
 /// Shows what is attached to a case.
@@ -32,16 +32,24 @@ struct AttachmentReading {
     /// Also of what is no comment and no alert.
     ids: BTreeSet<String>,
     pages: usize,
+    /// How much there is, as each page has said.
+    totals: BTreeSet<u64>,
 }
 
 impl AttachmentReading {
     fn take(&mut self, page: AttachmentsPage) {
         self.pages += 1;
+        self.totals.insert(page.total);
         for attachment in page.comments {
             if self.ids.insert(attachment.id.clone()) {
                 self.all.take(attachment);
             }
         }
+    }
+
+    /// Whether there is as much as each page has said. Copies of an index may differ for a while.
+    fn is_whole(&self) -> bool {
+        self.totals.iter().all(|total| *total == self.ids.len() as u64) && self.totals.len() == 1
     }
 }
 
@@ -49,12 +57,16 @@ impl AttachmentReading {
 pub(super) async fn read(shown: &dyn ShowsAttachments) -> Result<RemoteAttachments, CasesApiError> {
     let mut before: Option<BTreeSet<String>> = None;
     for _ in 0..READINGS_MAX {
-        let AttachmentReading { all, ids, pages } = read_once(shown).await?;
-        // One page is the answer to one search.
-        if pages == 1 || before.as_ref() == Some(&ids) {
-            return Ok(all);
+        let reading = read_once(shown).await?;
+        if !reading.is_whole() {
+            before = None;
+            continue;
         }
-        before = Some(ids);
+        // One page is the answer to one search.
+        if reading.pages == 1 || before.as_ref() == Some(&reading.ids) {
+            return Ok(reading.all);
+        }
+        before = Some(reading.ids);
     }
     Err(CasesApiError::Conflict)
 }
@@ -145,6 +157,31 @@ mod tests {
     async fn a_case_from_which_something_is_removed_each_time_is_not_taken_as_read() {
         let shown = Removing::new(300, &[1; 50]);
         assert_eq!(read(&shown).await, Err(CasesApiError::Conflict));
+    }
+
+    /// Answers that are wrong in the same way each time: these ids, of so many, page by page.
+    struct Wrong(Vec<(Vec<u64>, u64)>);
+
+    #[async_trait]
+    impl ShowsAttachments for Wrong {
+        async fn page(&self, _: &str, page: usize, _: usize) -> Result<AttachmentsPage, CasesApiError> {
+            let (ids, total) = &self.0[page - 1];
+            let shown = ids.iter().map(|id| json!({ "id": id.to_string(), "version": "1", "comment": "c" }));
+            let page = json!({ "total": total, "comments": shown.collect::<Vec<_>>() });
+            Ok(serde_json::from_value(page).unwrap())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_case_of_which_not_all_is_shown_is_not_taken_as_read_however_often_the_same_is_shown() {
+        let first: Vec<u64> = (0..100).collect();
+        for (wrong, pages) in [
+            ("one on both pages, another on none", vec![(first.clone(), 101), (vec![50], 101)]),
+            ("pages of two copies, one of them older", vec![(first, 101), (vec![], 100)]),
+            ("a page with less than there is", vec![((0..10).collect(), 21)]),
+        ] {
+            assert_eq!(read(&Wrong(pages)).await, Err(CasesApiError::Conflict), "{wrong}");
+        }
     }
 
     #[tokio::test]

@@ -71,6 +71,7 @@ impl CaseSender {
                 Ok(None)
                 | Err(
                     CasesApiError::Gone
+                    | CasesApiError::CommentGone
                     | CasesApiError::Conflict
                     | CasesApiError::TooMuch(_)
                     | CasesApiError::TooLarge

@@ -49,7 +49,7 @@ fn a_404_of_another_server_says_nothing_of_a_case_and_delays_it_alone() {
             if error.kind == RemoteErrorKind::Intercepted { status: 404 });
         assert!(is_other, "{body}: {meant:?}");
     }
-    assert_eq!(meant(own("Saved object [cases-comments/1] not found")), CasesApiError::Gone);
+    assert_eq!(meant(own("Saved object [cases-comments/1] not found")), CasesApiError::CommentGone);
     let space = meant(own("Saved object [space/soc] not found"));
     assert!(matches!(space, CasesApiError::Remote(_)), "{space:?}");
 }

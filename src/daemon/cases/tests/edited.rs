@@ -70,6 +70,29 @@ async fn a_comment_that_somebody_removes_there_while_it_is_changed_is_not_taken_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_or_removal_of_a_comment_is_not_lost_because_its_case_seems_to_be_missing() {
+    let scene = Scene::new(0);
+    let case = scene.create("one");
+    scene.comment(&case, "first");
+    scene.send().await;
+    let comment = &scene.attachments(&case)[0];
+    for is_edit in [true, false] {
+        match is_edit {
+            true => scene.edit_comment(&case, comment, "second"),
+            false => scene.detach(&case, comment),
+        }
+        scene.kibana.will([Done, Done, CaseRemoved]);
+        scene.send().await;
+        let sending = scene.sending(&case);
+        assert_eq!((sending.state.as_str(), scene.attached(&case).1.len()), ("failed", 1), "{is_edit}");
+        scene.by(|cases, _| cases.resend(&case, false).unwrap());
+        scene.send_all().await;
+        let texts = scene.attached(&case).1;
+        assert!(if is_edit { texts[0].starts_with("second") } else { texts.is_empty() }, "{texts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_comment_that_somebody_changed_or_removed_there_stays_so() {
     let scene = Scene::new(0);
     let case = scene.create("one");

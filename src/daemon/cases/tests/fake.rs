@@ -64,8 +64,10 @@ pub(super) enum CaseCallFate {
     NoAssignees,
     /// It has no such custom field.
     NoFields,
-    /// What this is about was removed there.
+    /// The comment that this is about was removed there.
     Removed,
+    /// So was its case, or so it seems.
+    CaseRemoved,
     /// What Kibana says of it is more than is read.
     Large,
     /// It is carried out, and a proxy finds the answer too large.
@@ -201,7 +203,8 @@ impl FakeKibana {
                 let said = "In order to assign users to cases, you must be subscribed to an Elastic Platinum license";
                 Some(Err(CasesApiError::Refused(403, said.to_owned())))
             }
-            CaseCallFate::Removed => Some(Err(CasesApiError::Gone)),
+            CaseCallFate::Removed => Some(Err(CasesApiError::CommentGone)),
+            CaseCallFate::CaseRemoved => Some(Err(CasesApiError::Gone)),
             CaseCallFate::Large => Some(Err(CasesApiError::TooLarge)),
             CaseCallFate::NoFields => {
                 Some(Err(CasesApiError::Refused(400, "Invalid custom field keys: env".to_owned())))
@@ -309,7 +312,7 @@ impl CasesApi for FakeKibana {
         self.call("edit", id, |cases| {
             let case = cases.get_mut(id).ok_or(CasesApiError::Gone)?;
             let mut known = case.attachments.iter_mut().map(|(_, attachment)| attachment);
-            let found = known.find(|found| found["id"] == comment.id).ok_or(CasesApiError::Gone)?;
+            let found = known.find(|found| found["id"] == comment.id).ok_or(CasesApiError::CommentGone)?;
             if found["version"] != comment.version {
                 return Err(CasesApiError::Conflict);
             }

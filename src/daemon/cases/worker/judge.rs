@@ -60,7 +60,7 @@ impl CaseWorker {
                 ActionResult::Again(now + REPAIR_INTERVAL, text)
             }
             Err(SendFault::Conflict) => {
-                let text = "the case was changed in Kibana each time";
+                let text = "the case was changed in Kibana each time, or Kibana did not show all of it";
                 ActionResult::Again(now + sure.max(i64::from(case.tries.min(60))), text.to_owned())
             }
             Err(SendFault::Remote(error)) => {
