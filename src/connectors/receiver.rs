@@ -2,7 +2,7 @@
 //! id may lead elsewhere tomorrow, and two ids may lead to one receiver.
 
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Host, Url};
 
 use super::{connector::ConnectorSecrets, connector_type::ConnectorType, stable_id::hash_hex};
 
@@ -33,6 +33,12 @@ fn spelled(address: &str) -> String {
     if let Some(host) = host {
         // What was a host without the dot is one.
         _ = url.set_host(Some(&host));
+    }
+    // An address of IPv4 may be written as one of IPv6.
+    if let Some(Host::Ipv6(address)) = url.host()
+        && let Some(address) = address.to_ipv4_mapped()
+    {
+        _ = url.set_ip_host(address.into());
     }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
@@ -98,6 +104,15 @@ mod tests {
                     "https://h.example:443/a",
                     "https://h.example/a#b",
                     "https://h.example/a/?",
+                ],
+            ),
+            (
+                "http://127.0.0.1:81/",
+                [
+                    "http://[::ffff:127.0.0.1]:81/",
+                    "http://[::ffff:7f00:1]:81",
+                    "http://[0:0:0:0:0:FFFF:127.0.0.1]:81/",
+                    "http://2130706433:81",
                 ],
             ),
         ] {

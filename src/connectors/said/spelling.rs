@@ -43,6 +43,7 @@ pub(super) fn spelled(text: &str, at: usize, is_wanted: impl Fn(char) -> bool, e
             for level in 0..LEVELS_MAX {
                 add(percent(rest, &format!("%{}", "25".repeat(level))));
             }
+            add(utf16(rest));
         }
         '=' => {
             for level in 0..LEVELS_MAX {
@@ -92,6 +93,12 @@ fn percent(text: &str, before: &str) -> Option<(char, usize)> {
     Some((String::from_utf8(bytes).ok()?.chars().next()?, count * step))
 }
 
+/// A character as old JavaScript escapes it: `%u0040`.
+fn utf16(text: &str) -> Option<(char, usize)> {
+    let digits = text.strip_prefix("%u")?.get(..4)?;
+    Some((char::from_u32(number(digits)?)?, 2 + digits.len()))
+}
+
 /// A character behind so many backslashes.
 fn escaped(text: &str, backslashes: usize) -> Option<(char, usize)> {
     let rest = text.get(backslashes..)?;
@@ -120,6 +127,11 @@ fn escaped(text: &str, backslashes: usize) -> Option<(char, usize)> {
             let halves = [u16::try_from(first).ok()?, u16::try_from(second).ok()?];
             let c = char::decode_utf16(halves).next()?.ok()?;
             Some((c, 2 * (backslashes + 5)))
+        }
+        '0'..='3' => {
+            let digits =
+                rest.get(..3).filter(|digits| digits.bytes().all(|byte| matches!(byte, b'0'..=b'7')))?;
+            Some((char::from_u32(u32::from_str_radix(digits, 8).ok()?)?, backslashes + 3))
         }
         other if other.is_ascii_punctuation() => simple(other),
         _ => None,
@@ -152,12 +164,15 @@ fn numbered(text: &str) -> Option<(char, usize)> {
     let (radix, digits) = text.strip_prefix(['x', 'X']).map_or((10, text), |digits| (16, digits));
     let zeros = digits.bytes().take(ZEROS_MAX).take_while(|byte| *byte == b'0').count();
     let rest = digits.get(zeros..)?;
-    let length = rest.bytes().take(ENTITY_BYTES_MAX).position(|byte| byte == b';')?;
+    // A `;` may be missing: the first that is no digit ends it, too.
+    let is_digit = |byte: &u8| char::from(*byte).is_digit(radix);
+    let length = rest.bytes().take(ENTITY_BYTES_MAX).take_while(is_digit).count();
     let c = char::from_u32(match length {
         0 if zeros > 0 => 0,
         _ => u32::from_str_radix(rest.get(..length)?, radix).ok()?,
     })?;
-    Some((c, text.len() - rest.len() + length + 1))
+    let end = usize::from(rest.get(length..)?.starts_with(';'));
+    Some((c, text.len() - rest.len() + length + end))
 }
 
 /// A number of hexadecimal digits.
