@@ -25,6 +25,7 @@ use crate::{
         control::{Orders, control},
         health::Health,
         notify,
+        push::PUSH_END_MAX,
         signals::{Stopper, watch_reload, watch_stop_within},
         supervisor::{Mode, RunOutcome, Supervisor},
         verification::remove_leftovers,
@@ -45,7 +46,8 @@ const THREADS: usize = 16;
 /// The longest time for each step of the end. Their sum may exceed a shutdown: each step leaves time for
 /// those that follow.
 const HEALTH_END_MAX: Duration = Duration::from_secs(6);
-const ALERTS_END_MAX: Duration = Duration::from_secs(5);
+/// The time that the last alerts, actions, cases and runs get at least, if the shutdown may take that long.
+const ROWS_END_MIN: Duration = Duration::from_secs(5);
 /// With --once, the last records are judged and their alerts are still to be delivered.
 const ALERTS_ONCE_MAX: Duration = Duration::from_secs(60);
 /// What came of runs may wait for a lock of the database that is gone by now.
@@ -186,13 +188,15 @@ pub async fn collect(
         stopper.end_within(Duration::ZERO);
     } else {
         stopper.end_within(Duration::ZERO);
-        let within = stopper.share(ALERTS_END_MAX, CLOSING);
-        let pushes = assembly.pushes.end(within);
+        let pushes = assembly.pushes.end(stopper.share(PUSH_END_MAX, CLOSING));
         let rows = async {
             tokio::join!(pushes, alerts.end(true), actions.end(false), cases.end(false), runs.end(true))
         };
-        _ = timeout(within, rows).await;
+        // What is delivered and done is to be kept, and a lock of the database may pass.
+        let within = assembly.config.pipeline.stop_timeout.max(ROWS_END_MIN);
+        _ = timeout(stopper.share(within, CLOSING), rows).await;
     }
+    assembly.warn_of_unkept();
     _ = timeout(stopper.share(HEALTH_END_MAX, CLOSING), health.end()).await;
     _ = timeout(stopper.share(RUNS_END_MAX, CLOSING), assembly.connectors.settle()).await;
     // Taken now, because the sinks' counters disappear with them.

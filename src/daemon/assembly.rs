@@ -1,6 +1,13 @@
 //! Builds clients, redaction and sinks from the settings, for routes and commands.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use collectors::{Client, ClientSettings, Clock, IdHash, Source, TenantWalk, check_key};
 use secrecy::ExposeSecret;
@@ -189,6 +196,24 @@ impl Assembly {
     /// What a route of rows has delivered, and is still to commit.
     pub(super) fn uncommitted(&self, route: &str) -> UncommittedDelivery {
         self.shared.uncommitted.of(route)
+    }
+
+    /// How many actions are being done, or are done and not kept as such.
+    pub(super) fn unkept_actions(&self) -> Arc<AtomicUsize> {
+        self.shared.unkept_actions.clone()
+    }
+
+    /// At the end: says what the database does not know of what was delivered and done.
+    pub fn warn_of_unkept(&self) {
+        let (batches, actions) =
+            (self.shared.uncommitted.count(), self.shared.unkept_actions.load(Ordering::Relaxed));
+        if batches > 0 || actions > 0 {
+            tracing::warn!(
+                batches,
+                actions,
+                "ccfd ends before detect.db knows that rows are delivered and actions done: the next start may deliver and do them again"
+            );
+        }
     }
 
     /// Closes these sinks, or all of them with `None`; the next use builds them again.

@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     num::NonZeroU32,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -79,6 +79,8 @@ pub struct Shared {
     verified: Mutex<Option<HashMap<String, LastVerification>>>,
     /// Rows of the database that were delivered.
     pub(super) uncommitted: UncommittedDeliveries,
+    /// Actions that are being done, or are done and not kept as such.
+    pub(super) unkept_actions: Arc<AtomicUsize>,
 }
 
 impl Shared {

@@ -12,7 +12,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::process::{Place, Simulated, wait_until};
+use crate::support::{
+    fake::{self, Fake},
+    process::{Place, Running, Simulated, wait_until},
+};
 
 const RULE: &str = "
 title: An event
@@ -228,4 +231,56 @@ fn what_a_kill_left_is_sent_again_under_the_same_key() {
     let runs: Vec<(String, Option<bool>)> = runs.unwrap().map(Result::unwrap).collect();
     let expected = [("unknown".to_owned(), None), ("done".to_owned(), Some(true))];
     assert_eq!(runs, expected, "each attempt has a row, also the one that the kill ended");
+}
+
+/// A daemon that was asked to end while another process has locked the database: its action is done, and that is not kept.
+struct StoppedBehindLock {
+    _api: Simulated,
+    receiver: Fake,
+    place: Place,
+    daemon: Running,
+    lock: rusqlite::Connection,
+}
+
+impl StoppedBehindLock {
+    fn new(stop_timeout: &str) -> Self {
+        let api = Simulated::start(&["--audit-logs", "1", "--completions", "1"]);
+        let receiver = Fake::plain(|_| fake::Reply::status(200));
+        receiver.hold();
+        let port = receiver.url().rsplit(':').next().unwrap().parse().unwrap();
+        let place = place(&api, &WebhookReceiver { port, got: Arc::default() }, &["page"], "20s");
+        place.replace("[pipeline]\n", &format!("[pipeline]\nstop_timeout = \"{stop_timeout}\"\n"));
+        let daemon = place.start(&["run"]);
+        wait_until("the action", || !receiver.requests().is_empty());
+        let lock = rusqlite::Connection::open(place.path("state/detect.db")).unwrap();
+        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        receiver.release();
+        daemon.signal(rustix::process::Signal::TERM);
+        Self { _api: api, receiver, place, daemon, lock }
+    }
+}
+
+#[test]
+fn a_stop_waits_for_a_lock_as_long_as_it_may_and_an_action_is_not_done_again() {
+    let StoppedBehindLock { _api, receiver, place, mut daemon, lock } = StoppedBehindLock::new("30s");
+    daemon.wait_for_log("does not know yet that actions are done");
+    lock.execute_batch("ROLLBACK").unwrap();
+    let ended = daemon.wait();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(!ended.stderr.contains("may deliver and do them again"), "{ended:?}");
+    assert_eq!((listed(&place, &["--state", "done"]).len(), receiver.requests().len()), (1, 1));
+}
+
+#[test]
+fn a_stop_that_may_not_wait_for_a_lock_says_that_an_action_may_be_done_again() {
+    let StoppedBehindLock { _api, receiver, place, daemon, lock } = StoppedBehindLock::new("1s");
+    let ended = daemon.wait();
+    lock.execute_batch("ROLLBACK").unwrap();
+    let line = ended.stderr.lines().find(|line| line.contains("may deliver and do them again"));
+    assert!(line.is_some_and(|line| line.contains(r#""actions":1"#)), "{ended:?}");
+    let _daemon = place.start(&["run"]);
+    wait_until("it is done", || !listed(&place, &["--state", "done"]).is_empty());
+    let requests = receiver.requests();
+    let key = |at: usize| requests[at].header("idempotency-key").unwrap();
+    assert_eq!((requests.len(), key(0)), (2, key(1)));
 }

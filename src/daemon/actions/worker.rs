@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -75,6 +75,8 @@ pub(super) struct ActionWorker {
     pub(super) tasks: JoinSet<Attempts>,
     pub(super) running: HashMap<Id, RunningAttempt>,
     pub(super) unsettled: Unsettled,
+    /// How many attempts run, and how many rows are done of which that is not kept.
+    unkept: Arc<AtomicUsize>,
     /// Whether counts may have changed.
     pub(super) changed: bool,
     /// Whether there may be rows of actions that are no longer in the settings.
@@ -95,7 +97,8 @@ impl ActionWorker {
     pub(super) fn of(assembly: &Arc<Assembly>, settings: watch::Receiver<Vec<ActionSettings>>) -> Self {
         let database = Arc::new(DetectThread::new(assembly.config.state.dir.join(FILE_NAME)));
         let connectors = assembly.connectors.clone();
-        Self::new(settings, &assembly.registry, connectors, database, assembly.clock.clone())
+        let worker = Self::new(settings, &assembly.registry, connectors, database, assembly.clock.clone());
+        Self { unkept: assembly.unkept_actions(), ..worker }
     }
 
     pub(super) fn new(
@@ -115,6 +118,7 @@ impl ActionWorker {
             tasks: JoinSet::new(),
             running: HashMap::new(),
             unsettled: Unsettled::default(),
+            unkept: Arc::default(),
             changed: true,
             has_left: true,
             turn: 0,
@@ -138,6 +142,7 @@ impl ActionWorker {
                 self.keep(begun);
             }
             self.unsettled.settle(&self.attempter.database, self.attempter.clock.now()).await;
+            self.count_unkept();
             if !stops {
                 self.look_for_connectors().await;
             }
@@ -149,11 +154,13 @@ impl ActionWorker {
             }
             if is_read && (!stops || drains.load(Ordering::Relaxed)) {
                 let filled = self.fill().await;
+                self.count_unkept();
                 is_read = self.keep(filled);
             }
             let now = self.attempter.clock.now();
             self.changed |= self.waits_end.is_some_and(|end| end <= now);
-            if is_read && self.changed {
+            // At the end only what is done matters.
+            if is_read && self.changed && (!stops || self.unsettled.is_empty()) {
                 let shown = self.show().await;
                 self.keep(shown);
             }
@@ -201,6 +208,10 @@ impl ActionWorker {
             lane.ask(&asked_by.unwrap_or_default(), until, &reason);
         }
         Ok(())
+    }
+
+    fn count_unkept(&self) {
+        self.unkept.store(self.running.len() + self.unsettled.count_done(), Ordering::Relaxed);
     }
 
     /// Whether nothing is left that is to be kept, or that could not be kept for long enough: what is done would be done again.

@@ -36,6 +36,11 @@ impl UncommittedDeliveries {
     pub(in crate::daemon) fn of(&self, route: &str) -> UncommittedDelivery {
         locked(&self.0).entry(route.to_owned()).or_default().clone()
     }
+
+    /// How many there are. Waits for no commit.
+    pub(in crate::daemon) fn count(&self) -> usize {
+        locked(&self.0).values().filter(|one| one.is_there()).count()
+    }
 }
 
 impl UncommittedDelivery {
