@@ -39,9 +39,9 @@ pub use self::{
     store::{
         AttachmentPage, CaseConfiguration, CaseCounts, CaseFile, CaseFilter, CaseOutboxCounts, CasePage,
         CaseSending, CaseSort, CaseStore, CaseTemplate, CaseTitle, CaseToSend, CaseTotals, ClosureType,
-        ConfigurationChange, CustomFieldSpec, HistoryFilter, HistoryPage, PUSH_CLAIM_SECONDS, RefusedPart,
-        SENT_NAME, SearchField, SentFields, SentItem, SentItems, TargetBegun, TemplateFields, UserAction,
-        VersionedChange,
+        ConfigurationChange, CustomFieldSpec, HistoryFilter, HistoryPage, PUSH_CLAIM_SECONDS,
+        PUSH_HELD_SECONDS, RefusedPart, SENT_NAME, SearchField, SentFields, SentItem, SentItems, TargetBegun,
+        TemplateFields, UserAction, VersionedChange,
     },
 };
 pub use crate::detect_db::DEFAULT_SPACE;

@@ -29,6 +29,8 @@ pub struct CasePushed {
     pub external_id: String,
     /// The ids of the attachments that were sent to what it is called there, with whichever connector.
     pub attachments: BTreeSet<String>,
+    /// Whether that is known from where its connector led before, and only may be so at this receiver.
+    pub is_earlier: bool,
 }
 
 /// What is sent of a case.
@@ -40,6 +42,8 @@ pub struct CasePush {
     pub key: String,
     /// The ids of the attachments that are sent with it, or are in no need of it.
     pub attachments: Vec<String>,
+    /// Whether that is all of them: one run does not take more comments.
+    pub is_whole: bool,
 }
 
 impl CasePush {
@@ -78,7 +82,7 @@ impl CasePush {
         };
         let all = case.comments.iter().flatten().map(|one| &one.id);
         let attachments = all.filter(|id| !unsent.contains(id)).cloned().collect();
-        Ok(Self { params, key, attachments })
+        Ok(Self { params, key, attachments, is_whole: unsent.is_empty() })
     }
 
     /// The key of the runs that make and change the incident of a case.
@@ -166,7 +170,7 @@ mod tests {
             CasePush::external(&case, sn, &json!({ "id": "abc", "title": "INC1", "url": "https://u" }));
         // Somebody writes while it is sent.
         cases.comment(&id, "meanwhile", stamp).unwrap();
-        cases.pushed(&id, "an instance", &external, &push.attachments, stamp).unwrap();
+        cases.pushed(&id, ".servicenow 1", &external, &push.attachments, stamp).unwrap();
         let fields = json!({ "urgency": "1", "unheard_of": "x", "impact": 2 });
         let own = CaseConnector { id: "sn".into(), name: "n".into(), kind: ".servicenow".into(), fields };
         let change = CaseChange { connector: Some(own), ..CaseChange::default() };
@@ -176,8 +180,8 @@ mod tests {
         let case = cases.comment(&id, "last", stamp).unwrap();
         let push = CasePush::of(&case, hook, None).unwrap();
         let external = CasePush::external(&case, hook, &Value::Null);
-        cases.pushed(&id, "a hook", &external, &push.attachments, stamp).unwrap();
-        let before = cases.pushed_with(&id, "sn", "an instance").unwrap();
+        cases.pushed(&id, ".webhook 1", &external, &push.attachments, stamp).unwrap();
+        let before = cases.pushed_with(&id, "sn", ".servicenow 1").unwrap();
         let again = CasePush::of(&cases.get(&id).unwrap(), sn, before.as_ref()).unwrap().params;
         let sent = &again["subActionParams"]["incident"];
         assert_eq!((&sent["externalId"], &sent["urgency"]), (&json!("abc"), &json!("1")));
@@ -186,7 +190,7 @@ mod tests {
         let texts: Vec<&Value> = comments.as_array().unwrap().iter().map(|one| &one["comment"]).collect();
         assert_eq!(texts, ["meanwhile", "last"], "a comment is sent once to each");
         let elsewhere = connector("sn2", ".servicenow");
-        assert_eq!(cases.pushed_with(&id, "sn2", "another instance").unwrap(), None);
+        assert_eq!(cases.pushed_with(&id, "sn2", ".servicenow 2").unwrap(), None);
         let elsewhere = CasePush::of(&cases.get(&id).unwrap(), elsewhere, None).unwrap().params;
         let sent = &elsewhere["subActionParams"];
         assert!(sent["incident"].get("externalId").is_none());

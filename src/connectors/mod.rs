@@ -67,7 +67,7 @@ pub use self::{
         Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput, StreamEnd, StreamEnding, TokenUsage,
         UNEXPECTED,
     },
-    servicenow::parts_of_gone_incident,
+    servicenow::{made_incident, parts_of_gone_incident},
     stable_id::hash_hex,
     stream_timing::StreamTiming,
 };

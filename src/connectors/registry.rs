@@ -19,6 +19,7 @@ mod tests;
 use std::{
     path::Path,
     sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::Duration,
 };
 
 use collectors::Clock;
@@ -137,6 +138,11 @@ impl Registry {
 
     fn parts(&self) -> Arc<RegistryParts> {
         self.parts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How long a response may take.
+    pub fn response_timeout(&self) -> Duration {
+        self.parts().outgoing.response_timeout()
     }
 
     /// What is wrong with connectors of the settings. They are listed all the same, and their runs fail.

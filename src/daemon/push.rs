@@ -7,8 +7,10 @@ use self::claim::PushClaim;
 pub use self::ending::{PUSH_END_MAX, PushEnd, PushEnder};
 use crate::{
     cases::{Case, CaseError, CasePerson, CasePush, CaseStamp, PushConnector},
-    connectors::{Caller, ConnectorError, Registry, RunFailure, RunOutput, parts_of_gone_incident},
-    detect_db::DetectDb,
+    connectors::{
+        Caller, ConnectorError, Registry, RunFailure, RunOutput, made_incident, parts_of_gone_incident,
+    },
+    detect_db::{DetectDb, KeyedRun},
 };
 
 /// Why a case was not sent. It is as it was.
@@ -58,21 +60,48 @@ pub async fn push_case(
     caller: Caller,
     mut end: PushEnd,
 ) -> Result<Case, CasePushError> {
-    let connector = connectors.get(push.space, push.connector).await?;
-    // Two connectors may lead to one receiver, which has one incident of the case. A run without secrets asks nobody.
-    let run = connectors.keyed_run(push.space, push.connector, &CasePush::incident_key(push.case)).await;
-    let receiver = run.map_or_else(|_| connector.id.to_string(), |run| run.doer);
-    let (database, clock) = (connectors.database(), connectors.clock().clone());
-    let claim = PushClaim::take(database, clock, push, &receiver, &mut end).await?;
+    let (receiver, claim) = claimed(connectors, push, &mut end).await?;
     let way = PushWay { connectors, push, caller, receiver };
-    let pushed = tokio::select! {
+    let (pushed, is_cut_off) = tokio::select! {
         biased;
-        pushed = way.send_or_create() => pushed,
-        error = claim.lost() => Err(error.into()),
-        () = end.reached() => Err(CasePushError::Stopped),
+        pushed = way.send_or_create() => (pushed, false),
+        error = claim.lost() => (Err(error.into()), true),
+        () = end.reached() => (Err(CasePushError::Stopped), true),
     };
-    claim.end().await;
+    if is_cut_off && way.may_be_created().await {
+        claim.hold(connectors.response_timeout()).await;
+    } else {
+        claim.end().await;
+    }
     pushed
+}
+
+/// Who gets the case, and the right to send it there.
+async fn claimed(
+    connectors: &Registry,
+    push: CaseToPush<'_>,
+    end: &mut PushEnd,
+) -> Result<(String, PushClaim), CasePushError> {
+    let mut receiver = receiver_of(connectors, push).await?;
+    loop {
+        let (database, clock) = (connectors.database(), connectors.clock().clone());
+        let claim = PushClaim::take(database, clock, push, &receiver, end).await?;
+        let now = receiver_of(connectors, push).await?;
+        if now == receiver {
+            return Ok((receiver, claim));
+        }
+        // Its connector got another address while this push waited.
+        claim.end().await;
+        receiver = now;
+    }
+}
+
+/// Where the connector leads. Two may lead to one receiver, which has one incident of the case.
+async fn receiver_of(connectors: &Registry, push: CaseToPush<'_>) -> Result<String, ConnectorError> {
+    let connector = connectors.get(push.space, push.connector).await?;
+    // A run without secrets asks nobody.
+    let run = connectors.keyed_run(push.space, push.connector, &CasePush::incident_key(push.case)).await;
+    Ok(run.map_or_else(|_| connector.id.to_string(), |run| run.doer))
 }
 
 /// The way of a case to its receiver.
@@ -83,37 +112,84 @@ struct PushWay<'a> {
     receiver: String,
 }
 
+/// A case that was sent.
+struct PushedCase {
+    case: Case,
+    /// Whether all of it was: one run does not take more comments.
+    is_whole: bool,
+}
+
 impl PushWay<'_> {
     async fn send_or_create(&self) -> Result<Case, CasePushError> {
-        let mut sent = self.send().await;
-        // Another connector may have made another incident there since, which is changed if it is alive.
-        while self.push.creates && matches!(sent, Err(CasePushError::Gone(_))) && self.forget_gone().await? {
-            sent = self.send().await;
+        let mut takes_earlier = true;
+        loop {
+            match self.send(takes_earlier).await {
+                Ok(PushedCase { case, is_whole: true }) => return Ok(case),
+                Ok(PushedCase { is_whole: false, .. }) => {}
+                // Another connector may have made another incident there since, which is changed if it is alive.
+                Err(CasePushError::Gone(failure)) if self.push.creates => {
+                    if !self.forget_gone(&mut takes_earlier).await? {
+                        return Err(CasePushError::Gone(failure));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
-        sent
     }
 
-    /// Forgets the incident that is there no more, and what is known of it. Returns whether something was.
-    async fn forget_gone(&self) -> Result<bool, CasePushError> {
+    /// Forgets the incident that is there no more, and what is known of it. Returns whether something was. What is known from
+    /// where the connector led before remains, for those that still lead there, and is not taken any more.
+    async fn forget_gone(&self, takes_earlier: &mut bool) -> Result<bool, CasePushError> {
         let (space, case) = (self.push.space.to_owned(), self.push.case.to_owned());
         let (by, receiver) = (self.push.connector.to_owned(), self.receiver.clone());
-        let run = self.connectors.keyed_run(&space, &by, &CasePush::incident_key(&case)).await?;
+        let run = self.run().await?;
+        let takes = *takes_earlier;
         let forget = move |db: &mut DetectDb| {
-            let known = db.cases(&space).pushed_with(&case, &by, &receiver)?.map(|known| known.external_id);
+            let known = db.cases(&space).pushed_with(&case, &by, &receiver)?;
+            let known = known.filter(|known| takes || !known.is_earlier);
+            let is_earlier = known.as_ref().is_some_and(|known| known.is_earlier);
+            let id = known.as_ref().map(|known| known.external_id.as_str());
             // An attempt that made the incident would be continued.
-            let parts = parts_of_gone_incident(&db.run_parts(&run)?, known.as_deref());
+            let parts = parts_of_gone_incident(&db.run_parts(&run)?, id);
             db.forget_run_parts(&run, &parts)?;
-            if let Some(known) = &known {
-                db.cases(&space).forget_pushed(&case, known)?;
+            if let Some(id) = id.filter(|_| !is_earlier) {
+                db.cases(&space).forget_pushed(&case, &receiver, id)?;
             }
-            Ok::<_, CaseError>(known.is_some() || !parts.is_empty())
+            Ok::<_, CaseError>((known.is_some() || !parts.is_empty(), is_earlier))
         };
         // What waits to be written would come back.
-        Ok(self.connectors.run_written(forget).await?)
+        let (is_forgotten, is_earlier) = self.connectors.run_written(forget).await?;
+        *takes_earlier &= !is_earlier;
+        Ok(is_forgotten)
     }
 
-    async fn send(&self) -> Result<Case, CasePushError> {
+    /// Whether an incident may be on its way there: nothing that is known of the case says that there is one.
+    async fn may_be_created(&self) -> bool {
+        let (space, case) = (self.push.space.to_owned(), self.push.case.to_owned());
+        let (by, receiver) = (self.push.connector.to_owned(), self.receiver.clone());
+        let Ok(run) = self.run().await else { return true };
+        let known = move |db: &mut DetectDb| {
+            let known = db.cases(&space).pushed_with(&case, &by, &receiver)?;
+            let is_known = known.is_some_and(|known| !known.is_earlier);
+            Ok::<_, CaseError>(is_known || made_incident(&db.run_parts(&run)?).is_some())
+        };
+        !self.connectors.run_written(known).await.unwrap_or(false)
+    }
+
+    /// The run that makes the incident and changes it.
+    async fn run(&self) -> Result<KeyedRun, ConnectorError> {
+        let (space, connector) = (self.push.space, self.push.connector);
+        self.connectors.keyed_run(space, connector, &CasePush::incident_key(self.push.case)).await
+    }
+
+    /// Sends as much of the case as one run takes.
+    async fn send(&self, takes_earlier: bool) -> Result<PushedCase, CasePushError> {
         let (connectors, push) = (self.connectors, self.push);
+        // It is that of another receiver, which another push may send the case to.
+        if receiver_of(connectors, push).await? != self.receiver {
+            let text = "its connector got another address while the case was sent; push again";
+            return Err(CaseError::Conflict(text.to_owned()).into());
+        }
         let found = connectors.get(push.space, push.connector).await?;
         let (id, name) = (found.id.to_string(), found.name);
         let with = PushConnector { id: &id, name: &name, type_id: &found.type_id };
@@ -125,7 +201,8 @@ impl PushWay<'_> {
             Ok::<_, CaseError>((cases.get(&named)?, cases.pushed_with(&named, &by, &to)?))
         });
         let (case, before) = read.await?;
-        let CasePush { params, key, attachments } = CasePush::of(&case, with, before.as_ref())?;
+        let before = before.filter(|before| takes_earlier || !before.is_earlier);
+        let CasePush { params, key, attachments, is_whole } = CasePush::of(&case, with, before.as_ref())?;
         let caller = self.caller.clone();
         let answer = match connectors.run(push.space, push.connector, params, caller, Some(&key)).await? {
             Ok(RunOutput::Data { data, .. }) => data,
@@ -140,8 +217,8 @@ impl PushWay<'_> {
         let keep = move |db: &mut DetectDb| {
             db.cases(&of).pushed(&case.id, &to, &external, &attachments, CaseStamp { by: &by, now })
         };
-        let kept = database.run(keep);
-        Ok(kept.await?)
+        let case = database.run(keep).await?;
+        Ok(PushedCase { case, is_whole })
     }
 }
 
@@ -198,8 +275,10 @@ mod tests {
         };
         let caller = Caller::Operator("ann".to_owned());
         let way = PushWay { connectors: &registry, push, caller, receiver: run.doer.clone() };
-        assert!(way.forget_gone().await.unwrap());
-        assert!(!way.forget_gone().await.unwrap(), "there is nothing left to forget");
+        assert!(!way.may_be_created().await, "an attempt has made it");
+        assert!(way.forget_gone(&mut true).await.unwrap());
+        assert!(way.may_be_created().await);
+        assert!(!way.forget_gone(&mut true).await.unwrap(), "there is nothing left to forget");
         registry.settle().await;
         let left = registry.database().run(move |db| db.run_parts(&run)).await.unwrap();
         assert_eq!(left.len(), 0, "{left:?}");

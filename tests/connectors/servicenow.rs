@@ -38,6 +38,11 @@ impl Instance {
         incidents
     }
 
+    /// As if an incident had been made and deleted: the next one has another number than that of another instance.
+    pub fn skip_one(&self) {
+        self.incidents.lock().unwrap().push(Map::new());
+    }
+
     /// Deletes all incidents. What is left of each is its number, which no other one gets.
     pub fn delete_all(&self) {
         self.incidents.lock().unwrap().iter_mut().for_each(Map::clear);

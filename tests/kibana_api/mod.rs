@@ -5,6 +5,7 @@ mod cases;
 mod client;
 mod keys;
 mod limits;
+mod moved;
 mod push;
 mod pushes;
 mod refusals;

@@ -11,6 +11,8 @@ use crate::{
 
 /// How long a claim holds without being renewed, in seconds.
 pub const PUSH_CLAIM_SECONDS: i64 = 30;
+/// The longest that it holds because what was sent may still arrive.
+pub const PUSH_HELD_SECONDS: i64 = 60;
 
 impl CaseStore<'_> {
     /// Claims a case and a receiver for one push; `None` while another push has them.
@@ -35,9 +37,14 @@ impl CaseStore<'_> {
     /// Lets a claim hold for longer. Returns whether it is still there: it may have expired, and another push have begun, or the
     /// case may have been deleted.
     pub fn renew_push(&mut self, claim: &str, now: i64) -> Result<bool, CaseError> {
+        self.hold_push(claim, now + PUSH_CLAIM_SECONDS)
+    }
+
+    /// Lets a claim hold until then, which is at most [`PUSH_HELD_SECONDS`] from now, also if nobody renews it. Returns the same.
+    pub fn hold_push(&mut self, claim: &str, until: i64) -> Result<bool, CaseError> {
         self.turn(|turn| {
             let sql = "UPDATE case_pushing SET until = ?2 WHERE claim = ?1";
-            Ok(turn.begun.prepare_cached(sql)?.execute(params![claim, now + PUSH_CLAIM_SECONDS])? > 0)
+            Ok(turn.begun.prepare_cached(sql)?.execute(params![claim, until])? > 0)
         })
     }
 
@@ -57,6 +64,6 @@ impl CaseTurn<'_> {
         let until: Option<i64> = query.query_row(params![row, receiver], |row| row.get(0)).optional()?;
         // One that holds for much longer than any can was made before the clock was set back. After a small correction of the clock
         // its push may still be sending.
-        Ok(until.is_some_and(|until| until > now && until <= now + 2 * PUSH_CLAIM_SECONDS))
+        Ok(until.is_some_and(|until| until > now && until <= now + PUSH_HELD_SECONDS))
     }
 }

@@ -48,7 +48,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub(super) use self::create::MadeCase;
 pub use self::{
     attached::AttachmentPage,
-    claim::PUSH_CLAIM_SECONDS,
+    claim::{PUSH_CLAIM_SECONDS, PUSH_HELD_SECONDS},
     configure::{
         CaseConfiguration, CaseTemplate, ClosureType, ConfigurationChange, CustomFieldSpec, TemplateFields,
     },

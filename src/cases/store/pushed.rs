@@ -46,33 +46,37 @@ impl CaseStore<'_> {
         })
     }
 
-    /// Forgets what a case is called somewhere, and what was sent to it, with whichever connector: it was deleted there.
-    pub fn forget_pushed(&mut self, id: &str, external_id: &str) -> Result<(), CaseError> {
+    /// Forgets what a case is called at a receiver, and what was sent to it, with whichever connector: it was deleted there. What
+    /// other receivers call the same remains: a connector may have led there before.
+    pub fn forget_pushed(&mut self, id: &str, receiver: &str, external_id: &str) -> Result<(), CaseError> {
         self.turn(|turn| {
             let (row, _) = turn.case(id)?;
-            let sql = "DELETE FROM case_pushed WHERE case_id = ?1 AND external_id = ?2";
-            turn.begun.prepare_cached(sql)?.execute(params![row, external_id])?;
+            let sql = "DELETE FROM case_pushed WHERE case_id = ?1 AND receiver = ?2 AND external_id = ?3";
+            turn.begun.prepare_cached(sql)?.execute(params![row, receiver, external_id])?;
             Ok(())
         })
     }
 
-    /// What is known of a case where this connector leads to this receiver; `None` if it was never sent with it nor there.
+    /// What is known of a case at this receiver, or else where this connector led before: the same system may have got another
+    /// address. `None` if the case was never sent there nor with it.
     pub fn pushed_with(
         &mut self,
         id: &str,
         connector: &str,
         receiver: &str,
     ) -> Result<Option<CasePushed>, CaseError> {
+        // Under this id there may have been a connector of another type.
+        let type_id = receiver.split_once(' ').map_or(receiver, |(type_id, _)| type_id);
         self.look(|turn| {
             let (row, _) = turn.case(id)?;
-            // An instance may have got another address, and then the connector alone knows it.
-            let sql =
-                "SELECT external_id FROM case_pushed WHERE case_id = ?1 AND (connector = ?2 OR receiver = ?3)
-                       ORDER BY receiver = ?3 DESC, connector = ?2 DESC, connector LIMIT 1";
+            let sql = "SELECT external_id, receiver <> ?3 FROM case_pushed
+                       WHERE case_id = ?1 AND (receiver = ?3 OR (connector = ?2 AND receiver GLOB ?4 || ' *'))
+                       ORDER BY receiver = ?3 DESC, connector = ?2 DESC, rowid DESC LIMIT 1";
             let mut query = turn.begun.prepare_cached(sql)?;
-            let found = query.query_row(params![row, connector, receiver], |row| row.get::<_, String>(0));
-            let Some(external_id) = found.optional()? else { return Ok(None) };
-            Ok(Some(CasePushed { attachments: turn.sent_to(row, &external_id)?, external_id }))
+            let values = params![row, connector, receiver, type_id];
+            let found = query.query_row(values, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)));
+            let Some((external_id, is_earlier)) = found.optional()? else { return Ok(None) };
+            Ok(Some(CasePushed { attachments: turn.sent_to(row, &external_id)?, external_id, is_earlier }))
         })
     }
 }

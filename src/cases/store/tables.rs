@@ -61,8 +61,8 @@ CREATE TABLE case_sent (
 ) WITHOUT ROWID;
 CREATE TABLE case_pushed (
     case_id INTEGER NOT NULL, connector TEXT NOT NULL, receiver TEXT NOT NULL, external_id TEXT NOT NULL,
-    attachments TEXT NOT NULL, PRIMARY KEY (case_id, connector)
-) WITHOUT ROWID;
+    attachments TEXT NOT NULL, PRIMARY KEY (case_id, connector, receiver)
+);
 CREATE TABLE case_pushing (
     case_id INTEGER NOT NULL, receiver TEXT NOT NULL, claim TEXT NOT NULL, until INTEGER NOT NULL,
     PRIMARY KEY (case_id, receiver)

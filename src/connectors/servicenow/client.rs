@@ -159,9 +159,9 @@ impl<'a> Instance<'a> {
         let place = RequestPlace { attempt: "", endpoint: Endpoint::Table, method: Method::GET };
         let Ok(response) = self.send(&place, url, None).await else { return false };
         let is_missing = response.status == StatusCode::NOT_FOUND;
-        // A proxy has pages of its own.
+        // A proxy has answers of its own.
         let body: Value = serde_json::from_slice(&response.whole_body()).unwrap_or_default();
-        is_missing && body["error"]["message"].is_string()
+        is_missing && body["error"]["message"].is_string() && body["status"] == "failure"
     }
 
     async fn send(

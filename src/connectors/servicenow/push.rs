@@ -57,7 +57,7 @@ pub async fn push(
     let is_new = id.is_none();
     if is_new {
         // An earlier attempt has made it.
-        id = made(&done).map(str::to_owned);
+        id = made_incident(&done).map(str::to_owned);
     }
     let given = incident.get("correlation_id").and_then(Value::as_str);
     let own = run.zip(given).filter(|(run, given)| is_of_run(given, run)).map(|(_, given)| given.to_owned());
@@ -80,7 +80,7 @@ pub async fn push(
     let (changed, date) = match &id {
         Some(id) => match update(client, id, &incident, &additional).await {
             Ok(changed) => (changed, "sys_updated_on"),
-            Err(failure) => return Err(if_gone(client, id, failure).await),
+            Err(failure) => return Err(if_gone(client, id, run, failure).await),
         },
         None => {
             let mut made = incident.clone();
@@ -126,14 +126,14 @@ pub async fn push(
 }
 
 /// The incident that an earlier attempt has made.
-fn made(done: &BTreeSet<String>) -> Option<&str> {
+pub fn made_incident(done: &BTreeSet<String>) -> Option<&str> {
     done.iter().find_map(|part| part.strip_prefix(MADE))
 }
 
 /// Of what a run has done, what concerns an incident that is there no more: the one that is known by this id, or else the one
 /// that the run has made.
 pub fn parts_of_gone_incident(done: &BTreeSet<String>, known: Option<&str>) -> Vec<String> {
-    let Some(id) = known.or_else(|| made(done)) else { return Vec::new() };
+    let Some(id) = known.or_else(|| made_incident(done)) else { return Vec::new() };
     let end = format!(" of {id}");
     let is_of_it = |part: &&String| {
         let is_comment = part.rsplit_once(' ').is_some_and(|(front, _)| front.ends_with(&end));
@@ -143,14 +143,22 @@ pub fn parts_of_gone_incident(done: &BTreeSet<String>, known: Option<&str>) -> V
 }
 
 /// Why an incident was not changed: it may not be there any more.
-async fn if_gone(client: &Instance<'_>, id: &str, failure: RunFailure) -> RunFailure {
+async fn if_gone(client: &Instance<'_>, id: &str, run: Option<&str>, failure: RunFailure) -> RunFailure {
     match failure.retry {
         Retry::No => {
-            let is_gone = client.is_missing(read::record_url(client, id)).await;
+            let is_gone = client.is_missing(read::record_url(client, id)).await
+                && !is_maybe_found(client, id, run).await;
             RunFailure { is_gone, ..failure }
         }
         Retry::Yes | Retry::Rest | Retry::After(_) => failure,
     }
+}
+
+/// Whether a search shows an incident that seems to be missing, or fails.
+async fn is_maybe_found(client: &Instance<'_>, id: &str, run: Option<&str>) -> bool {
+    let Some(run) = run else { return false };
+    let found = read::all_by_correlation_id(client, &stable_id(run), SAME_ID_MAX).await;
+    found.map_or(true, |found| found.iter().any(|incident| incident.id == id))
 }
 
 /// Whether a correlation id of the parameters can only be that of this alert. Any other may be that of several, whose incidents

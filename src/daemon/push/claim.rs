@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{CasePushError, CaseToPush, PushEnd};
 use crate::{
-    cases::{CaseError, PUSH_CLAIM_SECONDS},
+    cases::{CaseError, PUSH_CLAIM_SECONDS, PUSH_HELD_SECONDS},
     detect_db::DetectThread,
     reasons::with_reasons,
 };
@@ -92,6 +92,18 @@ impl PushClaim {
                     }
                 }
             }
+        }
+    }
+
+    /// Lets another push begin only when what was sent has arrived or will not, if that takes no longer than this: it is found
+    /// then.
+    pub(super) async fn hold(self, at_most: Duration) {
+        let Self { database, clock, space, claim } = self;
+        let seconds = at_most.as_secs().cast_signed().clamp(PUSH_CLAIM_SECONDS, PUSH_HELD_SECONDS);
+        let until = clock.now() + seconds;
+        // Without that it holds for as long as it did.
+        if let Err(error) = database.run(move |db| db.cases(&space).hold_push(&claim, until)).await {
+            tracing::debug!(error = with_reasons(&error), "a push is not renewed");
         }
     }
 
@@ -235,6 +247,16 @@ mod tests {
         assert!(matches!(first.lost().await, CaseError::Conflict(_)));
         let seconds = begun.elapsed().as_secs();
         assert!((15..PUSH_CLAIM_SECONDS.unsigned_abs()).contains(&seconds), "{seconds} s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_push_that_was_cut_off_holds_up_others_for_as_long_as_its_answer_might_have_taken() {
+        let scene = Scene::new();
+        let (first, begun) = (scene.take().await.unwrap(), Instant::now());
+        sleep(Duration::from_secs(20)).await;
+        first.hold(Duration::from_secs(35)).await;
+        let _second = scene.take().await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 20 + 35);
     }
 
     #[tokio::test(start_paused = true)]
