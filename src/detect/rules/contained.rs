@@ -1,12 +1,15 @@
 //! Texts of which one must be somewhere in another one, whatever its case. They are looked for all at once, in a part of the
 //! time that an expression takes.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use memchr::memchr2_iter;
 use smallvec::SmallVec;
 
 /// Bytes of all texts together. More stay an expression, whose memory is bounded.
-const BYTES_MAX: usize = 2 << 10;
+const BYTES_MAX: usize = 64 << 10;
+
+/// Up to so many bytes a search may take the memory that makes it fastest.
+const FEW_BYTES: usize = 2 << 10;
 
 /// The characters beyond ASCII that only differ in case from one of it: the long s, and the sign of kelvins.
 const LIKE_ASCII: [&str; 2] = ["\u{17f}", "\u{212a}"];
@@ -26,7 +29,9 @@ impl ContainedTexts {
             return None;
         }
         let texts = texts.iter().map(|text| text.to_ascii_lowercase());
-        let searcher = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(texts).ok()?;
+        let kind = (bytes > FEW_BYTES).then_some(AhoCorasickKind::ContiguousNFA);
+        let searcher =
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).kind(kind).build(texts).ok()?;
         let bytes = searcher.memory_usage();
         Some((Self(searcher), bytes))
     }
@@ -88,6 +93,14 @@ mod tests {
         let built = (0..1_000).take_while(|_| budget.search(|| ContainedTexts::of(&texts)).is_some()).count();
         assert!((5..500).contains(&built), "{built}");
         assert!(budget.search(|| -> Option<((), usize)> { unreachable!("there is no room") }).is_none());
+    }
+
+    #[test]
+    fn a_long_list_is_looked_for_in_little_memory() {
+        let texts: Vec<String> = (0..1_000).map(|number| format!("word{number:04}zq")).collect();
+        let (search, bytes) = ContainedTexts::of(&texts).unwrap();
+        assert!(bytes < 1 << 20, "{bytes}");
+        assert!(search.find("x WORD0999ZQ y") && !search.find("word0999z word1000zq"));
     }
 
     #[test]
