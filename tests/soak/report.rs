@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use super::{judge::Verdict, life::Lived};
 use crate::support::proxy::Fault;
 
-/// A life that is shorter shows its start and nothing else.
-const LONG: Duration = Duration::from_secs(10);
+/// A life that is shorter shows its start and nothing else: on a busy machine that takes some seconds.
+const LONG: Duration = Duration::from_secs(20);
 /// As long as the lives that the report shows one by one.
 const SHOWN: Duration = Duration::from_secs(60);
 /// What a last quarter may have more than a first one: caches that fill, and the noise of an allocator.
