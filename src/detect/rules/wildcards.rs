@@ -117,7 +117,7 @@ fn finder(pattern: &Pattern, cased: bool) -> PatternFinder {
         [PatternPart::Literal(text)] if is_open && has_more && !cased && text.is_ascii() => {
             PatternFinder::Contained(text.clone())
         }
-        _ if !has(&PatternPart::Any) && !(is_open && has(&PatternPart::One)) => PatternFinder::Whole,
+        _ if !(has(&PatternPart::Any) || is_open && has(&PatternPart::One)) => PatternFinder::Whole,
         _ => match PiecePattern::of(inner, is_open, has_more, cased) {
             Some(pieces) => PatternFinder::Pieces(pieces),
             None if is_open && !has_more => PatternFinder::End,
