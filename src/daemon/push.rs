@@ -86,13 +86,13 @@ async fn claimed(
     loop {
         let (database, clock) = (connectors.database(), connectors.clock().clone());
         let claim = PushClaim::take(database, clock, push, &receiver, end).await?;
-        let now = receiver_of(connectors, push).await?;
-        if now == receiver {
+        let now = receiver_of(connectors, push).await;
+        if now.as_ref().is_ok_and(|now| *now == receiver) {
             return Ok((receiver, claim));
         }
-        // Its connector got another address while this push waited.
+        // Its connector got another address while this push waited, or was deleted.
         claim.end().await;
-        receiver = now;
+        receiver = now?;
     }
 }
 
