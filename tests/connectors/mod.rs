@@ -9,6 +9,7 @@ mod pagerduty;
 mod runs_delivered;
 pub mod servicenow;
 mod servicenow_attempts;
+mod servicenow_searches;
 mod slack;
 mod smtp;
 mod webhook;

@@ -24,6 +24,13 @@ impl Incident {
         Some(Self { id, record })
     }
 
+    /// Whether it has this correlation id. Like the instance, it compares without regard to case and to blanks around it.
+    pub fn is_known_by(&self, correlation_id: &str) -> bool {
+        let spelled = |id: &str| id.trim().to_lowercase();
+        let own = self.record.get("correlation_id").and_then(Value::as_str);
+        own.is_some_and(|own| spelled(own) == spelled(correlation_id))
+    }
+
     /// What a run returns of it. `date` is the column with the time of the change.
     pub fn pushed(&self, client: &Instance<'_>, date: &str) -> Map<String, Value> {
         let number = self.record.get("number").and_then(Value::as_str).unwrap_or(&self.id);

@@ -55,7 +55,14 @@ pub async fn all_by_correlation_id(
     let url = client.url(&["api", "now", "v2", "table", TABLE], &query);
     let mut found = client.ask(&attempt, Endpoint::Table, Method::GET, url, None).await?;
     let records = found.as_array_mut().map(std::mem::take).unwrap_or_default();
-    Ok(records.into_iter().filter_map(Incident::from_record).collect())
+    let found: Vec<Incident> = records.into_iter().filter_map(Incident::from_record).collect();
+    // An instance leaves out a condition that it finds invalid, and then answers with any incidents.
+    if found.iter().all(|incident| incident.is_known_by(id)) {
+        return Ok(found);
+    }
+    let why = "The instance has answered with other incidents, so nothing was changed. Check that the user of the connector may \
+               read the field correlation_id of incidents, and set glide.invalid_query.returns_no_rows to true.";
+    Err(client.failed(&attempt, why, Retry::No))
 }
 
 /// Which fields incidents have.
