@@ -1,9 +1,10 @@
 //! What `.servicenow` believes of an answer to a search for incidents.
 
-use serde_json::{Value, json};
+use ccfd::connectors::Retry;
+use serde_json::{Map, Value, json};
 
 use super::servicenow::{Instance, TABLE, push};
-use crate::support::fake::{Reply, Step};
+use crate::support::fake::{Fate, Reply, Step};
 
 /// The answer to a search.
 fn found(result: &Value) -> Step {
@@ -57,4 +58,50 @@ async fn an_incident_is_found_in_whichever_case_the_instance_writes_its_correlat
     instance.server.script_for(TABLE, [found(&json!(instance.incidents()))]);
     connector.attempt(close("ours "), None).await.unwrap();
     assert_eq!(instance.incidents()[0]["state"], "7");
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_does_not_say_that_there_is_no_incident() {
+    let instance = Instance::start();
+    let connector = instance.connector();
+    let params = push(json!({ "short_description": "s" }));
+    // It looks for the incident and makes it, and nobody hears that.
+    instance.server.script_for(TABLE, [Fate::Arrives.into(), Fate::Lost.into()]);
+    connector.attempt(params.clone(), Some("alert")).await.unwrap_err();
+    let mut nameless = instance.incidents()[0].clone();
+    nameless.remove("sys_id");
+    let cancelled = json!({ "result": [], "error": { "message": "Transaction cancelled" }, "status": "failure" });
+    let results = [
+        json!({}),
+        json!(""),
+        json!(0),
+        json!(false),
+        json!({ "error": "session expired" }),
+        json!([nameless]),
+        json!([{ "sys_id": { "display_value": "x" } }]),
+    ];
+    let answers = results.iter().map(found).chain([Reply::json(200, &cancelled).into()]);
+    for answer in answers {
+        let shown = format!("{answer:?}");
+        instance.server.script_for(TABLE, [answer]);
+        let failure = connector.attempt(params.clone(), Some("alert")).await.expect_err(&shown);
+        assert_eq!((failure.retry, instance.incidents().len()), (Retry::Yes, 1), "{shown}: {failure}");
+    }
+    connector.attempt(params, Some("alert")).await.unwrap();
+    assert_eq!(instance.incidents().len(), 1);
+}
+
+#[tokio::test]
+async fn a_field_that_is_shown_with_its_label_is_read() {
+    let instance = Instance::start();
+    let connector = instance.connector();
+    connector.run(push(json!({ "short_description": "s", "correlation_id": "alert" }))).await.unwrap();
+    let labelled = |(name, value): (String, Value)| (name, json!({ "display_value": "x", "value": value }));
+    let incident: Map<String, Value> =
+        instance.incidents().swap_remove(0).into_iter().map(labelled).collect();
+    instance.server.script_for(TABLE, [found(&json!([incident]))]);
+    let pushed = connector.attempt(push(json!({ "short_description": "t" })), Some("alert")).await.unwrap();
+    let incidents = instance.incidents();
+    assert_eq!((incidents.len(), &pushed["id"]), (1, &incidents[0]["sys_id"]));
+    assert_eq!(incidents[0]["short_description"], "t");
 }

@@ -212,6 +212,8 @@ impl<'a> Instance<'a> {
             return Err(self.failed(place.attempt, &text, retry));
         }
         let body: Option<Value> = serde_json::from_slice(&response.whole_body()).ok();
+        // An instance that cancels a transaction says so behind what it had found until then.
+        let body = body.filter(|body| !body["error"].is_object());
         let result = body.and_then(|mut body| body.get_mut("result").map(Value::take));
         result.filter(|result| !result.is_null()).ok_or_else(|| {
             let host = self.config.api_url.host_str().unwrap_or_default();

@@ -12,7 +12,7 @@ use super::{
         stable_id::{hash_hex, stable_id, subject},
     },
     client::{Endpoint, Instance, InstanceFailure},
-    incident::{Incident, TABLE},
+    incident::{Incident, TABLE, UNREADABLE, sys_id},
     params::Push,
     read,
 };
@@ -191,7 +191,7 @@ async fn create(
     if client.config.uses_table_api {
         let url = client.url(&["api", "now", "v2", "table", TABLE], &[]);
         let result = client.request(attempt, Endpoint::Table, Method::POST, url, Some(incident)).await?;
-        Ok(sys_id(client, attempt, &result)?)
+        Ok(said_id(client, attempt, &result)?)
     } else {
         import(client, attempt, prefixed(incident, additional)).await
     }
@@ -219,7 +219,7 @@ async fn change(
     if client.config.uses_table_api {
         let url = read::record_url(client, id);
         let result = client.ask(&attempt, Endpoint::Table, Method::PATCH, url, Some(incident)).await?;
-        sys_id(client, &attempt, &result)
+        said_id(client, &attempt, &result)
     } else {
         let mut row = prefixed(incident, additional);
         row.insert("elastic_incident_id".to_owned(), id.into());
@@ -243,7 +243,7 @@ async fn import(
         let why = client.said(first["error_message"].as_str().unwrap_or("Unexpected result"));
         return Err(client.failed(attempt, &why, Retry::No).into());
     }
-    Ok(sys_id(client, attempt, first)?)
+    Ok(said_id(client, attempt, first)?)
 }
 
 fn prefixed(incident: &Map<String, Value>, additional: &Map<String, Value>) -> Map<String, Value> {
@@ -252,9 +252,9 @@ fn prefixed(incident: &Map<String, Value>, additional: &Map<String, Value>) -> M
     row
 }
 
-fn sys_id(client: &Instance<'_>, attempt: &str, result: &Value) -> Result<String, RunFailure> {
-    let id = result["sys_id"].as_str().filter(|id| !id.is_empty());
-    id.map(str::to_owned).ok_or_else(|| client.failed(attempt, "Unexpected result", Retry::No))
+/// The `sys_id` in an answer.
+fn said_id(client: &Instance<'_>, attempt: &str, result: &Value) -> Result<String, RunFailure> {
+    sys_id(result).map(str::to_owned).ok_or_else(|| client.failed(attempt, UNREADABLE, Retry::No))
 }
 
 #[cfg(test)]

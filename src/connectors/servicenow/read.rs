@@ -7,7 +7,7 @@ use url::Url;
 use super::{
     super::run::{Retry, RunFailure},
     client::{Endpoint, Instance},
-    incident::{Incident, TABLE},
+    incident::{Incident, TABLE, UNREADABLE},
     params::Close,
     push,
 };
@@ -25,13 +25,19 @@ pub async fn one(client: &Instance<'_>, id: &str) -> Result<Incident, RunFailure
     let attempt = format!("Unable to get incident with id {}", client.said(id));
     let url = record_url(client, id);
     let record = client.ask(&attempt, Endpoint::Table, Method::GET, url, None).await?;
-    let unexpected = || client.failed(&attempt, "Unexpected result", Retry::No);
-    Incident::from_record(record).ok_or_else(unexpected)
+    Incident::from_record(record).ok_or_else(|| client.failed(&attempt, UNREADABLE, Retry::No))
 }
 
 /// The address of one incident.
 pub fn record_url(client: &Instance<'_>, id: &str) -> Url {
     client.url(&["api", "now", "v2", "table", TABLE, id], &[])
+}
+
+/// The incident with this `sys_id`, if there is one.
+async fn by_id(client: &Instance<'_>, attempt: &str, id: &str) -> Result<Option<Incident>, RunFailure> {
+    let Some(record) = client.find(attempt, record_url(client, id)).await? else { return Ok(None) };
+    let unreadable = || client.failed(attempt, UNREADABLE, Retry::Yes);
+    Incident::from_record(record).map(Some).ok_or_else(unreadable)
 }
 
 /// The newest incident with this correlation id.
@@ -53,9 +59,9 @@ pub async fn all_by_correlation_id(
     let most = most.to_string();
     let query = [("sysparm_query", query.as_str()), ("sysparm_limit", most.as_str())];
     let url = client.url(&["api", "now", "v2", "table", TABLE], &query);
-    let mut found = client.ask(&attempt, Endpoint::Table, Method::GET, url, None).await?;
-    let records = found.as_array_mut().map(std::mem::take).unwrap_or_default();
-    let found: Vec<Incident> = records.into_iter().filter_map(Incident::from_record).collect();
+    let found = client.ask(&attempt, Endpoint::Table, Method::GET, url, None).await?;
+    // Anything but a list of incidents does not say that there is none.
+    let found = all_of(found).ok_or_else(|| client.failed(&attempt, UNREADABLE, Retry::Yes))?;
     // An instance leaves out a condition that it finds invalid, and then answers with any incidents.
     if found.iter().all(|incident| incident.is_known_by(id)) {
         return Ok(found);
@@ -63,6 +69,12 @@ pub async fn all_by_correlation_id(
     let why = "The instance has answered with other incidents, so nothing was changed. Check that the user of the connector may \
                read the field correlation_id of incidents, and set glide.invalid_query.returns_no_rows to true.";
     Err(client.failed(&attempt, why, Retry::No))
+}
+
+/// The incidents of a list; `None` if it is no list, or one of them cannot be read.
+fn all_of(found: Value) -> Option<Vec<Incident>> {
+    let Value::Array(records) = found else { return None };
+    records.into_iter().map(Incident::from_record).collect()
 }
 
 /// Which fields incidents have.
@@ -92,15 +104,12 @@ pub async fn choices(client: &Instance<'_>, fields: &[String]) -> Result<Value, 
 /// Closes an incident. One that is not there, or closed already, is no failure.
 pub async fn close(client: &Instance<'_>, close: Close) -> Result<Value, RunFailure> {
     let found = match (close.external_id, close.correlation_id) {
-        (Some(id), _) => {
-            let record = client.find("Unable to close incident", record_url(client, &id)).await?;
-            record.and_then(Incident::from_record)
-        }
+        (Some(id), _) => by_id(client, "Unable to close incident", &id).await?,
         (None, Some(id)) => by_correlation_id(client, &id).await?,
         (None, None) => None,
     };
     let Some(incident) = found else { return Ok(json!({})) };
-    if incident.record.get("state").and_then(Value::as_str) == Some(CLOSED) {
+    if incident.text("state") == Some(CLOSED) {
         return Ok(incident.pushed(client, "sys_updated_on").into());
     }
     let changes = json!({
