@@ -29,7 +29,12 @@ impl Instance {
     }
 
     pub(super) fn connector(&self) -> Made {
-        made(".servicenow", json!({ "apiUrl": format!("{}/", self.server.url()) }), &SECRETS)
+        self.connector_with(true)
+    }
+
+    pub(super) fn connector_with(&self, uses_table_api: bool) -> Made {
+        let url = format!("{}/", self.server.url());
+        made(".servicenow", json!({ "apiUrl": url, "usesTableApi": uses_table_api }), &SECRETS)
     }
 
     pub fn incidents(&self) -> Vec<Map<String, Value>> {
@@ -199,10 +204,7 @@ async fn an_incident_that_is_known_is_changed_and_gets_comments() {
 async fn of_an_incident_that_cannot_be_changed_it_is_known_whether_it_is_gone() {
     let instance = Instance::start();
     for uses_table_api in [true, false] {
-        let config = json!({
-            "apiUrl": format!("{}/", instance.server.url()), "usesTableApi": uses_table_api,
-        });
-        let connector = made(".servicenow", config, &SECRETS);
+        let connector = instance.connector_with(uses_table_api);
         let id = connector
             .run(push(json!({ "short_description": "s", "correlation_id": "c" })))
             .await

@@ -102,3 +102,29 @@ async fn an_attempt_adds_no_comment_that_an_earlier_one_has_added() {
     assert_eq!(incidents[0]["work_notes"], json!(["first", "second", "third"]));
     assert_eq!(pushed["comments"].as_array().map(Vec::len), Some(3), "{pushed}");
 }
+
+#[tokio::test]
+async fn an_incident_is_looked_for_after_a_creation_whose_answer_does_not_name_it() {
+    let instance = Instance::start();
+    let looks =
+        || instance.server.requests().iter().filter(|one| one.query_field("sysparm_query").is_some()).count();
+    for (uses_table_api, path) in [(true, TABLE), (false, "/api/now/import")] {
+        let connector = instance.connector_with(uses_table_api);
+        let results = [
+            json!({ "number": "INC1" }),
+            json!({ "sys_id": { "link": "x" } }),
+            json!([]),
+            json!([[]]),
+            json!([{ "status": "inserted" }]),
+        ];
+        for (at, result) in results.iter().enumerate() {
+            let alert = format!("alert-{at}-{uses_table_api}");
+            let params = push(json!({ "short_description": "s", "correlation_id": alert }));
+            instance.server.script_for(path, [Reply::json(201, &json!({ "result": result })).into()]);
+            instance.server.forget();
+            connector.attempt(params.clone(), Some(&alert)).await.unwrap_err();
+            connector.attempt(params, Some(&alert)).await.unwrap();
+            assert_eq!(looks(), 1, "table {uses_table_api}: {result}");
+        }
+    }
+}

@@ -62,6 +62,13 @@ pub struct InstanceFailure {
     pub may_be_done: bool,
 }
 
+impl InstanceFailure {
+    /// One that was answered without a refusal, in a form that does not say what was done.
+    pub fn unclear(failure: RunFailure) -> Self {
+        Self { failure, may_be_done: true }
+    }
+}
+
 impl From<RunFailure> for InstanceFailure {
     /// One that was not sent, or refused.
     fn from(failure: RunFailure) -> Self {

@@ -191,7 +191,7 @@ async fn create(
     if client.config.uses_table_api {
         let url = client.url(&["api", "now", "v2", "table", TABLE], &[]);
         let result = client.request(attempt, Endpoint::Table, Method::POST, url, Some(incident)).await?;
-        Ok(said_id(client, attempt, &result)?)
+        said_id(client, attempt, &result).map_err(InstanceFailure::unclear)
     } else {
         import(client, attempt, prefixed(incident, additional)).await
     }
@@ -243,7 +243,7 @@ async fn import(
         let why = client.said(first["error_message"].as_str().unwrap_or("Unexpected result"));
         return Err(client.failed(attempt, &why, Retry::No).into());
     }
-    Ok(said_id(client, attempt, first)?)
+    said_id(client, attempt, first).map_err(InstanceFailure::unclear)
 }
 
 fn prefixed(incident: &Map<String, Value>, additional: &Map<String, Value>) -> Map<String, Value> {
