@@ -13,6 +13,8 @@ use crate::{
 pub const PUSH_CLAIM_SECONDS: i64 = 30;
 /// The longest that it holds because what was sent may still arrive.
 pub const PUSH_HELD_SECONDS: i64 = 60;
+/// How far the clock may be set back without ending a claim.
+const CLOCK_STEP_SECONDS: i64 = 30;
 
 impl CaseStore<'_> {
     /// Claims a case and a receiver for one push; `None` while another push has them.
@@ -64,6 +66,6 @@ impl CaseTurn<'_> {
         let until: Option<i64> = query.query_row(params![row, receiver], |row| row.get(0)).optional()?;
         // One that holds for much longer than any can was made before the clock was set back. After a small correction of the clock
         // its push may still be sending.
-        Ok(until.is_some_and(|until| until > now && until <= now + PUSH_HELD_SECONDS))
+        Ok(until.is_some_and(|until| until > now && until <= now + PUSH_HELD_SECONDS + CLOCK_STEP_SECONDS))
     }
 }

@@ -1,7 +1,7 @@
 //! Who sends a case to a receiver.
 
 use super::{Cases, NOW, is_unknown};
-use crate::cases::PUSH_CLAIM_SECONDS;
+use crate::cases::{PUSH_CLAIM_SECONDS, PUSH_HELD_SECONDS};
 
 #[test]
 fn one_push_at_a_time_has_a_case_and_a_receiver() {
@@ -44,13 +44,18 @@ fn a_claim_from_before_the_clock_was_set_back_holds_up_nobody_for_long() {
 }
 
 #[test]
-fn a_claim_holds_when_the_clock_is_set_back_a_little() {
+fn a_claim_holds_when_the_clock_is_set_back_a_little_for_however_long_it_was_held() {
     let mut cases = Cases::new();
     let id = cases.create("one").id;
     let (mut store, _) = cases.store();
     let claim = store.claim_push(&id, "sn", NOW + PUSH_CLAIM_SECONDS).unwrap().unwrap();
     assert_eq!(store.claim_push(&id, "sn", NOW).unwrap(), None);
     assert!(store.renew_push(&claim, NOW).unwrap());
+    assert!(store.hold_push(&claim, NOW + PUSH_HELD_SECONDS).unwrap());
+    for back in [1, 30] {
+        assert_eq!(store.claim_push(&id, "sn", NOW - back).unwrap(), None, "{back} s");
+    }
+    assert!(store.claim_push(&id, "sn", NOW - 31).unwrap().is_some());
 }
 
 #[test]
