@@ -56,7 +56,7 @@ pub use self::{
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     error::ConnectorError,
     param_language::{ParamLanguage, each_text},
-    progress::RunProgress,
+    progress::{CreationMark, RunProgress},
     receiver::receiver,
     recorded::BegunRun,
     registry::{
@@ -67,7 +67,7 @@ pub use self::{
         Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput, StreamEnd, StreamEnding, TokenUsage,
         UNEXPECTED,
     },
-    servicenow::{made_incident, parts_of_gone_incident},
+    servicenow::parts_of_gone_incident,
     stable_id::hash_hex,
     stream_timing::StreamTiming,
 };

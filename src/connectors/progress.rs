@@ -1,5 +1,5 @@
 //! Which parts of a run are done, such as a comment or a recipient. An attempt that fails in between is continued by the next one,
-//! and no part is done twice.
+//! and no part is done twice. And whether an attempt has asked for something that may still be created.
 
 use std::{
     collections::BTreeSet,
@@ -7,6 +7,7 @@ use std::{
 };
 
 use collectors::Clock;
+use tokio::time::Instant;
 
 use super::{
     run::{Retry, RunFailure},
@@ -19,17 +20,53 @@ pub struct RunProgress {
     /// Where they are kept; `None` for a run that is attempted once.
     kept: Option<(Arc<UnwrittenRuns>, KeyedRun, Clock)>,
     noted: Mutex<BTreeSet<String>>,
+    creation: CreationMark,
+}
+
+/// Whether something that was asked for may still be created, because no answer says what came of it. All clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct CreationMark(Arc<Mutex<Option<Instant>>>);
+
+impl CreationMark {
+    /// Something is asked for.
+    pub fn asked(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// It is there, or was refused.
+    pub fn answered(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// When it was asked for, if it may still be created.
+    pub fn since(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl RunProgress {
     /// Of a run with a key, in the database.
     pub(super) fn kept(unwritten: Arc<UnwrittenRuns>, run: KeyedRun, clock: Clock) -> Self {
-        Self { kept: Some((unwritten, run, clock)), noted: Mutex::default() }
+        Self {
+            kept: Some((unwritten, run, clock)),
+            noted: Mutex::default(),
+            creation: CreationMark::default(),
+        }
     }
 
     /// Of a run that is attempted once.
     pub fn forgotten() -> Self {
-        Self { kept: None, noted: Mutex::default() }
+        Self { kept: None, noted: Mutex::default(), creation: CreationMark::default() }
+    }
+
+    /// The same, of which somebody else wants to know whether something may still be created.
+    pub(super) fn with_creation(self, creation: CreationMark) -> Self {
+        Self { creation, ..self }
+    }
+
+    /// Whether this attempt has asked for something that may still be created.
+    pub fn creation(&self) -> &CreationMark {
+        &self.creation
     }
 
     /// The parts that are done, by this attempt and earlier ones.

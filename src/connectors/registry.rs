@@ -32,6 +32,7 @@ use super::{
     connector::{Connector, ConnectorId, ConnectorSecrets},
     connector_type::{ConnectorType, TypeInfo},
     error::ConnectorError,
+    progress::CreationMark,
     run::{Caller, RunFailure, RunOutput},
     unwritten::UnwrittenRuns,
 };
@@ -299,7 +300,24 @@ impl Registry {
         caller: Caller,
         idempotency_key: Option<&str>,
     ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
-        self.run_kept(space, id, Some(params), caller, idempotency_key).await
+        self.run_kept(space, id, Some(params), caller, idempotency_key, CreationMark::default()).await
+    }
+
+    /// Runs a connector for a run with this key, and marks whether what it has asked for may still be created.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::run`].
+    pub async fn run_marked(
+        &self,
+        space: &str,
+        id: &str,
+        params: Map<String, Value>,
+        caller: Caller,
+        idempotency_key: &str,
+        creation: &CreationMark,
+    ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
+        self.run_kept(space, id, Some(params), caller, Some(idempotency_key), creation.clone()).await
     }
 
     /// Runs a connector with the parameters that its type has for a test.
@@ -313,7 +331,7 @@ impl Registry {
         id: &str,
         caller: Caller,
     ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
-        self.run_kept(space, id, None, caller, None).await
+        self.run_kept(space, id, None, caller, None, CreationMark::default()).await
     }
 
     /// Settings with their defaults, after everything was checked.

@@ -8,7 +8,7 @@ pub use self::ending::{PUSH_END_MAX, PushEnd, PushEnder};
 use crate::{
     cases::{Case, CaseError, CasePerson, CasePush, CaseStamp, PushConnector},
     connectors::{
-        Caller, ConnectorError, Registry, RunFailure, RunOutput, made_incident, parts_of_gone_incident,
+        Caller, ConnectorError, CreationMark, Registry, RunFailure, RunOutput, parts_of_gone_incident,
     },
     detect_db::{DetectDb, KeyedRun},
 };
@@ -61,17 +61,16 @@ pub async fn push_case(
     mut end: PushEnd,
 ) -> Result<Case, CasePushError> {
     let (receiver, claim) = claimed(connectors, push, &mut end).await?;
-    let way = PushWay { connectors, push, caller, receiver };
-    let (pushed, is_cut_off) = tokio::select! {
+    let way = PushWay { connectors, push, caller, receiver, creation: CreationMark::default() };
+    let pushed = tokio::select! {
         biased;
-        pushed = way.send_or_create() => (pushed, false),
-        error = claim.lost() => (Err(error.into()), true),
-        () = end.reached() => (Err(CasePushError::Stopped), true),
+        pushed = way.send_or_create() => pushed,
+        error = claim.lost() => Err(error.into()),
+        () = end.reached() => Err(CasePushError::Stopped),
     };
-    if is_cut_off && way.may_be_created().await {
-        claim.hold(connectors.response_timeout()).await;
-    } else {
-        claim.end().await;
+    match way.creation.since() {
+        Some(asked_at) => claim.hold(asked_at, connectors.response_timeout()).await,
+        None => claim.end().await,
     }
     pushed
 }
@@ -110,6 +109,8 @@ struct PushWay<'a> {
     push: CaseToPush<'a>,
     caller: Caller,
     receiver: String,
+    /// Whether the case may still be created there.
+    creation: CreationMark,
 }
 
 /// A case that was sent.
@@ -163,19 +164,6 @@ impl PushWay<'_> {
         Ok(is_forgotten)
     }
 
-    /// Whether an incident may be on its way there: nothing that is known of the case says that there is one.
-    async fn may_be_created(&self) -> bool {
-        let (space, case) = (self.push.space.to_owned(), self.push.case.to_owned());
-        let (by, receiver) = (self.push.connector.to_owned(), self.receiver.clone());
-        let Ok(run) = self.run().await else { return true };
-        let known = move |db: &mut DetectDb| {
-            let known = db.cases(&space).pushed_with(&case, &by, &receiver)?;
-            let is_known = known.is_some_and(|known| !known.is_earlier);
-            Ok::<_, CaseError>(is_known || made_incident(&db.run_parts(&run)?).is_some())
-        };
-        !self.connectors.run_written(known).await.unwrap_or(false)
-    }
-
     /// The run that makes the incident and changes it.
     async fn run(&self) -> Result<KeyedRun, ConnectorError> {
         let (space, connector) = (self.push.space, self.push.connector);
@@ -203,8 +191,17 @@ impl PushWay<'_> {
         let (case, before) = read.await?;
         let before = before.filter(|before| takes_earlier || !before.is_earlier);
         let CasePush { params, key, attachments, is_whole } = CasePush::of(&case, with, before.as_ref())?;
-        let caller = self.caller.clone();
-        let answer = match connectors.run(push.space, push.connector, params, caller, Some(&key)).await? {
+        // A receiver of webhooks creates the case with the whole run, and an instance with a part of it.
+        let creates_all = &*found.type_id == ".webhook" && before.is_none();
+        if creates_all {
+            self.creation.asked();
+        }
+        let (caller, creation) = (self.caller.clone(), &self.creation);
+        let run = connectors.run_marked(push.space, push.connector, params, caller, &key, creation).await;
+        if creates_all {
+            self.creation.answered();
+        }
+        let answer = match run? {
             Ok(RunOutput::Data { data, .. }) => data,
             Ok(RunOutput::Nothing | RunOutput::Stream { .. }) => serde_json::Value::Null,
             Err(failure) if failure.is_gone => return Err(CasePushError::Gone(failure)),
@@ -274,10 +271,9 @@ mod tests {
             waits: || (),
         };
         let caller = Caller::Operator("ann".to_owned());
-        let way = PushWay { connectors: &registry, push, caller, receiver: run.doer.clone() };
-        assert!(!way.may_be_created().await, "an attempt has made it");
+        let creation = CreationMark::default();
+        let way = PushWay { connectors: &registry, push, caller, receiver: run.doer.clone(), creation };
         assert!(way.forget_gone(&mut true).await.unwrap());
-        assert!(way.may_be_created().await);
         assert!(!way.forget_gone(&mut true).await.unwrap(), "there is nothing left to forget");
         registry.settle().await;
         let left = registry.database().run(move |db| db.run_parts(&run)).await.unwrap();

@@ -121,20 +121,6 @@ fn a_case_that_is_not_sent_is_as_it_was_and_says_why() {
 }
 
 #[test]
-fn an_incident_whose_answer_was_lost_is_found_again() {
-    let instance = Instance::start();
-    let api = api(instance.server.url(), NOBODY);
-    let id = created(&api, "t")["id"].as_str().unwrap().to_owned();
-    // It looks for the incident, and makes it.
-    instance.server.script([Fate::Arrives.into(), Fate::Lost.into()]);
-    assert_eq!(push(&api, &id, "sn").0, 424);
-    assert_eq!((instance.incidents().len(), &read(&api, &id)["external_service"]), (1, &Value::Null));
-    let (status, case) = push(&api, &id, "sn");
-    assert_eq!((status, &case["external_service"]["external_title"]), (200, &json!("INC0000001")), "{case}");
-    assert_eq!(instance.incidents().len(), 1);
-}
-
-#[test]
 fn each_connector_knows_the_case_by_its_own_id_and_gets_each_comment_once() {
     let (instance, receiver) = (Instance::start(), Fake::plain(|_| Reply::status(200)));
     let api = api(instance.server.url(), receiver.url());

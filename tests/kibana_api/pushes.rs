@@ -8,11 +8,12 @@ use super::{
     Api, NOBODY,
     cases::created,
     push::{api, comment, push, read},
+    stopped::claims,
 };
 use crate::{
     connectors::servicenow::{Instance, TABLE},
     support::{
-        fake::{Fate, Reply},
+        fake::{Fate, Reply, Step},
         process::{Running, wait_until},
     },
 };
@@ -111,6 +112,45 @@ fn a_push_that_was_killed_holds_up_the_next_one_until_its_claim_expires() {
         assert_eq!((status, title(&case)), (200, &json!("INC0000001")), "{case}");
     });
     assert_eq!(instance.incidents().len(), 1);
+}
+
+/// The first push looks for the incident, and this becomes of its creation.
+fn a_push_whose_creation_ends(step: Step, incidents: usize) {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    let id = case(&api);
+    instance.server.script([Fate::Arrives.into(), step]);
+    assert_eq!(push(&api, &id, "sn").0, 424);
+    assert_eq!(
+        (instance.incidents().len(), &read(&api, &id)["external_service"]),
+        (incidents, &Value::Null)
+    );
+    thread::scope(|scope| {
+        let next = scope.spawn(|| push(&api, &id, "sn"));
+        let_it_work(&api, &id);
+        assert_eq!(instance.server.requests().len(), 2, "the instance may still make it");
+        expire_claims(&api);
+        let (status, case) = next.join().unwrap();
+        assert_eq!((status, title(&case)), (200, &json!("INC0000001")), "{case}");
+    });
+    assert_eq!(instance.incidents().len(), 1);
+}
+
+#[test]
+fn a_push_whose_answer_was_lost_holds_up_the_next_one_which_finds_what_has_arrived() {
+    a_push_whose_creation_ends(Fate::Lost.into(), 1);
+    for status in [502, 504] {
+        a_push_whose_creation_ends(Reply::status(status).into(), 0);
+    }
+}
+
+#[test]
+fn a_push_whose_creation_was_refused_holds_up_no_other() {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    let id = case(&api);
+    instance.server.script([Fate::Arrives.into(), Reply::status(503).into()]);
+    assert_eq!((push(&api, &id, "sn").0, claims(&api)), (424, 0));
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn database(api: &Api) -> rusqlite::Connection {
     rusqlite::Connection::open(api.place.path("state/detect.db")).unwrap()
 }
 
-fn claims(api: &Api) -> i64 {
+pub fn claims(api: &Api) -> i64 {
     database(api).query_row("SELECT count(*) FROM case_pushing", [], |row| row.get(0)).unwrap()
 }
 
@@ -70,6 +70,18 @@ fn a_push_that_a_signal_stops_holds_up_others_only_while_its_incident_may_still_
             scope.spawn(move || a_command_that_is_stopped_by(signal));
         }
     });
+}
+
+#[test]
+fn a_push_that_is_stopped_before_it_creates_something_holds_up_no_other() {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    case(&api);
+    instance.server.script([Fate::Hangs.into()]);
+    let command = api.place.start(&["cases", "push", "1", "sn"]);
+    wait_until("the search", || !instance.server.requests().is_empty());
+    command.signal(Signal::INT);
+    assert_eq!((command.wait().code, claims(&api)), (Some(1), 0));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{
         connector::{Connector, ConnectorSecrets},
         error::ConnectorError,
         outgoing::Outgoing,
-        progress::RunProgress,
+        progress::{CreationMark, RunProgress},
         receiver::doer,
         recorded::BegunRun,
         run::{Caller, Retry, RunContext, RunFailure, RunOutput},
@@ -67,6 +67,7 @@ impl Registry {
         params: Option<Map<String, Value>>,
         caller: Caller,
         idempotency_key: Option<&str>,
+        creation: CreationMark,
     ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
         if system_type(id).is_some() {
             return Err(ConnectorError::RunSystem);
@@ -78,6 +79,7 @@ impl Registry {
             space,
             caller: &caller,
             idempotency_key,
+            creation,
             now: Utc::now(),
             outgoing: &outgoing,
         };
@@ -151,6 +153,7 @@ struct Attempt<'a> {
     space: &'a str,
     caller: &'a Caller,
     idempotency_key: Option<&'a str>,
+    creation: CreationMark,
     now: DateTime<Utc>,
     outgoing: &'a Outgoing,
 }
@@ -182,7 +185,9 @@ impl Attempt<'_> {
         let progress = match self.idempotency_key {
             Some(key) => {
                 let run = KeyedRun { doer: doer(kind, &connector.config, &secrets), key: key.to_owned() };
-                RunProgress::kept(Arc::clone(&self.registry.unwritten), run, self.registry.clock.clone())
+                let (unwritten, clock) =
+                    (Arc::clone(&self.registry.unwritten), self.registry.clock.clone());
+                RunProgress::kept(unwritten, run, clock).with_creation(self.creation.clone())
             }
             None => RunProgress::forgotten(),
         };

@@ -16,7 +16,7 @@ mod params;
 mod push;
 mod read;
 
-pub use self::push::{made_incident, parts_of_gone_incident};
+pub use self::push::parts_of_gone_incident;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};

@@ -83,23 +83,7 @@ pub async fn push(
             Err(failure) => return Err(if_gone(client, id, run, failure).await),
         },
         None => {
-            let mut made = incident.clone();
-            for name in ["caller_id", "opened_by"] {
-                made.insert(name.to_owned(), client.user.into());
-            }
-            if own.is_some() {
-                progress.note_begun(ASKED).await?;
-            }
-            let id = match create(client, &made, &additional).await {
-                Ok(id) => id,
-                Err(failed) => {
-                    if own.is_some() && !failed.may_be_done {
-                        progress.note_refused(ASKED).await;
-                    }
-                    return Err(failed.failure);
-                }
-            };
-            progress.note([format!("{MADE}{id}")]).await;
+            let id = create_noted(client, &incident, &additional, own.is_some(), progress).await?;
             (read::one(client, &id).await?, "sys_created_on")
         }
     };
@@ -126,7 +110,7 @@ pub async fn push(
 }
 
 /// The incident that an earlier attempt has made.
-pub fn made_incident(done: &BTreeSet<String>) -> Option<&str> {
+fn made_incident(done: &BTreeSet<String>) -> Option<&str> {
     done.iter().find_map(|part| part.strip_prefix(MADE))
 }
 
@@ -179,6 +163,39 @@ async fn made_unheard(
     let part = |incident: &Incident| format!("{MADE}{}", incident.id);
     let of_others = progress.done_by_others(found.iter().map(part).collect()).await?;
     Ok(found.into_iter().find(|incident| !of_others.contains(&part(incident))).map(|incident| incident.id))
+}
+
+/// Makes an incident, and notes what is known of that. One that is looked for only after a lost answer needs a note before.
+async fn create_noted(
+    client: &Instance<'_>,
+    incident: &Map<String, Value>,
+    additional: &Map<String, Value>,
+    needs_note: bool,
+    progress: &RunProgress,
+) -> Result<String, RunFailure> {
+    let mut made = incident.clone();
+    for name in ["caller_id", "opened_by"] {
+        made.insert(name.to_owned(), client.user.into());
+    }
+    if needs_note {
+        progress.note_begun(ASKED).await?;
+    }
+    progress.creation().asked();
+    let created = create(client, &made, additional).await;
+    match &created {
+        Ok(id) => {
+            progress.note([format!("{MADE}{id}")]).await;
+            progress.creation().answered();
+        }
+        Err(failed) if failed.may_be_done => {}
+        Err(_) => {
+            progress.creation().answered();
+            if needs_note {
+                progress.note_refused(ASKED).await;
+            }
+        }
+    }
+    Ok(created?)
 }
 
 /// Makes an incident, and returns its `sys_id`.

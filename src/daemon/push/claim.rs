@@ -95,12 +95,18 @@ impl PushClaim {
         }
     }
 
-    /// Lets another push begin only when what was sent has arrived or will not, if that takes no longer than this: it is found
-    /// then.
-    pub(super) async fn hold(self, at_most: Duration) {
+    /// Lets another push begin only when what was asked for then has arrived or will not, if that takes no longer than this: it
+    /// is found then.
+    pub(super) async fn hold(self, asked_at: Instant, at_most: Duration) {
+        let longest = Duration::from_secs(PUSH_HELD_SECONDS.unsigned_abs());
+        let shortest = Duration::from_secs(PUSH_CLAIM_SECONDS.unsigned_abs());
+        let left = at_most.clamp(shortest, longest).saturating_sub(asked_at.elapsed());
+        if left.is_zero() {
+            return self.end().await;
+        }
         let Self { database, clock, space, claim } = self;
-        let seconds = at_most.as_secs().cast_signed().clamp(PUSH_CLAIM_SECONDS, PUSH_HELD_SECONDS);
-        let until = clock.now() + seconds;
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        let until = clock.now() + seconds.cast_signed();
         // Without that it holds for as long as it did.
         if let Err(error) = database.run(move |db| db.cases(&space).hold_push(&claim, until)).await {
             tracing::debug!(error = with_reasons(&error), "a push is not renewed");
@@ -250,13 +256,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_push_that_was_cut_off_holds_up_others_for_as_long_as_its_answer_might_have_taken() {
+    async fn a_push_without_an_answer_holds_up_others_for_as_long_as_that_might_take() {
+        for (timeout, held) in [(3, 30), (35, 35)] {
+            let scene = Scene::new();
+            let first = scene.take().await.unwrap();
+            sleep(Duration::from_secs(20)).await;
+            let asked_at = Instant::now();
+            sleep(Duration::from_secs(4)).await;
+            first.hold(asked_at, Duration::from_secs(timeout)).await;
+            let _second = scene.take().await.unwrap();
+            assert_eq!(asked_at.elapsed().as_secs(), held, "{timeout} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_push_that_has_waited_for_its_answer_long_enough_holds_up_no_other() {
         let scene = Scene::new();
-        let (first, begun) = (scene.take().await.unwrap(), Instant::now());
-        sleep(Duration::from_secs(20)).await;
-        first.hold(Duration::from_secs(35)).await;
+        let (first, asked_at) = (scene.take().await.unwrap(), Instant::now());
+        sleep(Duration::from_secs(29)).await;
+        first.hold(asked_at - Duration::from_secs(1), Duration::from_secs(3)).await;
         let _second = scene.take().await.unwrap();
-        assert_eq!(begun.elapsed().as_secs(), 20 + 35);
+        assert_eq!(asked_at.elapsed().as_secs(), 29);
     }
 
     #[tokio::test(start_paused = true)]
