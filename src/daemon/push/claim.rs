@@ -12,8 +12,8 @@ use crate::{
     reasons::with_reasons,
 };
 
-/// How long a push waits for another one: longer than the claim of a killed process holds.
-const WAIT_MAX: Duration = Duration::from_secs(PUSH_CLAIM_SECONDS.unsigned_abs() + 15);
+/// How long a push waits for another one: longer than any claim holds that nobody renews.
+const WAIT_MAX: Duration = Duration::from_secs(PUSH_HELD_SECONDS.unsigned_abs() + 15);
 /// The time after which it is said that one is waited for.
 const SAID_AFTER: Duration = Duration::from_secs(1);
 /// The time between two looks whether that has ended.
@@ -257,7 +257,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_push_without_an_answer_holds_up_others_for_as_long_as_that_might_take() {
-        for (timeout, held) in [(3, 30), (35, 35)] {
+        for (timeout, held) in [(3, 30), (35, 35), (600, 60)] {
             let scene = Scene::new();
             let first = scene.take().await.unwrap();
             sleep(Duration::from_secs(20)).await;
