@@ -1,4 +1,4 @@
-//! What `.servicenow` believes of an answer to a search for incidents.
+//! What `.servicenow` believes of an answer: to a search for incidents, and about one of them.
 
 use ccfd::connectors::Retry;
 use serde_json::{Map, Value, json};
@@ -70,7 +70,8 @@ async fn an_answer_that_cannot_be_read_does_not_say_that_there_is_no_incident() 
     connector.attempt(params.clone(), Some("alert")).await.unwrap_err();
     let mut nameless = instance.incidents()[0].clone();
     nameless.remove("sys_id");
-    let cancelled = json!({ "result": [], "error": { "message": "Transaction cancelled" }, "status": "failure" });
+    let cancelled =
+        json!({ "result": [], "error": { "message": "Transaction cancelled" }, "status": "failure" });
     let results = [
         json!({}),
         json!(""),
@@ -104,4 +105,43 @@ async fn a_field_that_is_shown_with_its_label_is_read() {
     let incidents = instance.incidents();
     assert_eq!((incidents.len(), &pushed["id"]), (1, &incidents[0]["sys_id"]));
     assert_eq!(incidents[0]["short_description"], "t");
+}
+
+#[tokio::test]
+async fn an_answer_about_another_incident_than_the_one_that_was_asked_for_is_not_believed() {
+    let instance = Instance::start();
+    for (uses_table_api, path) in [(true, TABLE), (false, "/api/now/import")] {
+        let connector = instance.connector_with(uses_table_api);
+        let new = push(json!({ "short_description": "s", "correlation_id": "c" }));
+        let id = connector.run(new).await.unwrap()["id"].clone();
+        let change = push(json!({ "short_description": "t", "externalId": id }));
+        let other = json!({ "sys_id": format!("{:032x}", 99), "state": "1" });
+        let answered = if uses_table_api { other.clone() } else { json!([other]) };
+        let read = json!({ "subAction": "getIncident", "subActionParams": { "externalId": id } });
+        let incident = json!({ "externalId": id });
+        let close = json!({ "subAction": "closeIncident", "subActionParams": { "incident": incident } });
+        for (params, path, answer) in
+            [(change, path, &answered), (read, TABLE, &other), (close, TABLE, &other)]
+        {
+            instance.server.script_for(path, [found(answer)]);
+            let failure = connector.run(params.clone()).await.expect_err(&params.to_string());
+            assert!(failure.to_string().contains("another incident"), "{params}: {failure}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_no_instance_gives_an_incident_is_not_kept() {
+    let instance = Instance::start();
+    let connector = instance.connector();
+    let new = push(json!({ "short_description": "s", "correlation_id": "c" }));
+    let id = connector.run(new).await.unwrap()["id"].clone();
+    let change = push(json!({ "short_description": "t", "externalId": id }));
+    let long = "N".repeat(20_000);
+    let answer = json!({ "sys_id": id, "number": long });
+    instance.server.script_for(TABLE, [Fate::Arrives.into(), found(&answer)]);
+    assert_eq!(connector.run(change.clone()).await.unwrap()["title"], id);
+    instance.server.script_for(TABLE, [found(&json!({ "sys_id": long }))]);
+    let failure = connector.run(change).await.unwrap_err().to_string();
+    assert!(failure.contains("Unexpected result") && failure.len() < 1_000, "{failure}");
 }

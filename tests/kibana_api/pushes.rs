@@ -121,10 +121,7 @@ fn a_push_whose_creation_ends(step: Step, incidents: usize) {
     let id = case(&api);
     instance.server.script([Fate::Arrives.into(), step]);
     assert_eq!(push(&api, &id, "sn").0, 424);
-    assert_eq!(
-        (instance.incidents().len(), &read(&api, &id)["external_service"]),
-        (incidents, &Value::Null)
-    );
+    assert_eq!((instance.incidents().len(), &read(&api, &id)["external_service"]), (incidents, &Value::Null));
     thread::scope(|scope| {
         let next = scope.spawn(|| push(&api, &id, "sn"));
         let_it_work(&api, &id);

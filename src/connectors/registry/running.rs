@@ -185,8 +185,7 @@ impl Attempt<'_> {
         let progress = match self.idempotency_key {
             Some(key) => {
                 let run = KeyedRun { doer: doer(kind, &connector.config, &secrets), key: key.to_owned() };
-                let (unwritten, clock) =
-                    (Arc::clone(&self.registry.unwritten), self.registry.clock.clone());
+                let (unwritten, clock) = (Arc::clone(&self.registry.unwritten), self.registry.clock.clone());
                 RunProgress::kept(unwritten, run, clock).with_creation(self.creation.clone())
             }
             None => RunProgress::forgotten(),

@@ -8,6 +8,9 @@ use super::{super::response::iso, client::Instance};
 /// The table.
 pub const TABLE: &str = "incident";
 
+/// The longest number or `sys_id` that is taken: an instance has 40 characters for the one, and 32 for the other.
+const NAME_BYTES_MAX: usize = 100;
+
 /// What is wrong with an answer that shows no incident in a form that is known, in Kibana's words.
 pub const UNREADABLE: &str = "Unexpected result";
 
@@ -40,7 +43,7 @@ impl Incident {
 
     /// What a run returns of it. `date` is the column with the time of the change.
     pub fn pushed(&self, client: &Instance<'_>, date: &str) -> Map<String, Value> {
-        let number = self.text("number").unwrap_or(&self.id);
+        let number = self.text("number").filter(|number| is_name(number)).unwrap_or(&self.id);
         let date = self.text(date).and_then(time).unwrap_or(client.now);
         let mut url = client.url(&["nav_to.do"], &[]);
         url.set_query(Some(&format!("uri={TABLE}.do?sys_id={}", self.id)));
@@ -51,7 +54,11 @@ impl Incident {
 
 /// The `sys_id` of a record.
 pub fn sys_id(record: &Value) -> Option<&str> {
-    text(record.get("sys_id")?).filter(|id| !id.is_empty())
+    text(record.get("sys_id")?).filter(|id| is_name(id))
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&text.len())
 }
 
 /// The text of a field. An instance may show it with its label or its address, as an object.

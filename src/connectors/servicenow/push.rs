@@ -221,27 +221,28 @@ pub async fn update(
     incident: &Map<String, Value>,
     additional: &Map<String, Value>,
 ) -> Result<Incident, RunFailure> {
-    let id = change(client, id, incident, additional).await?;
-    read::one(client, &id).await
+    change(client, id, incident, additional).await?;
+    read::one(client, id).await
 }
 
-/// Changes these fields of an incident, and returns its `sys_id`.
+/// Changes these fields of an incident.
 async fn change(
     client: &Instance<'_>,
     id: &str,
     incident: &Map<String, Value>,
     additional: &Map<String, Value>,
-) -> Result<String, RunFailure> {
+) -> Result<(), RunFailure> {
     let attempt = format!("Unable to update incident with id {}", client.said(id));
-    if client.config.uses_table_api {
+    let said = if client.config.uses_table_api {
         let url = read::record_url(client, id);
         let result = client.ask(&attempt, Endpoint::Table, Method::PATCH, url, Some(incident)).await?;
-        said_id(client, &attempt, &result)
+        said_id(client, &attempt, &result)?
     } else {
         let mut row = prefixed(incident, additional);
         row.insert("elastic_incident_id".to_owned(), id.into());
-        Ok(import(client, &attempt, row).await?)
-    }
+        import(client, &attempt, row).await?
+    };
+    read::check_id(client, &attempt, &said, id)
 }
 
 /// Hands a row to Elastic's application, which must be there.

@@ -25,7 +25,18 @@ pub async fn one(client: &Instance<'_>, id: &str) -> Result<Incident, RunFailure
     let attempt = format!("Unable to get incident with id {}", client.said(id));
     let url = record_url(client, id);
     let record = client.ask(&attempt, Endpoint::Table, Method::GET, url, None).await?;
-    Incident::from_record(record).ok_or_else(|| client.failed(&attempt, UNREADABLE, Retry::No))
+    let unreadable = || client.failed(&attempt, UNREADABLE, Retry::No);
+    let incident = Incident::from_record(record).ok_or_else(unreadable)?;
+    check_id(client, &attempt, &incident.id, id)?;
+    Ok(incident)
+}
+
+/// Refuses an answer about another incident than the one with this id.
+pub fn check_id(client: &Instance<'_>, attempt: &str, said: &str, id: &str) -> Result<(), RunFailure> {
+    if said.eq_ignore_ascii_case(id) {
+        return Ok(());
+    }
+    Err(client.failed(attempt, "The instance has answered with another incident", Retry::No))
 }
 
 /// The address of one incident.
@@ -37,7 +48,9 @@ pub fn record_url(client: &Instance<'_>, id: &str) -> Url {
 async fn by_id(client: &Instance<'_>, attempt: &str, id: &str) -> Result<Option<Incident>, RunFailure> {
     let Some(record) = client.find(attempt, record_url(client, id)).await? else { return Ok(None) };
     let unreadable = || client.failed(attempt, UNREADABLE, Retry::Yes);
-    Incident::from_record(record).map(Some).ok_or_else(unreadable)
+    let incident = Incident::from_record(record).ok_or_else(unreadable)?;
+    check_id(client, attempt, &incident.id, id)?;
+    Ok(Some(incident))
 }
 
 /// The newest incident with this correlation id.
