@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     group_record::CarriedRecord,
@@ -15,6 +14,7 @@ use super::{
     store::Turn,
 };
 use crate::detect::{
+    digest::digest_number,
     episodes::{Episode, TickValue},
     model::RuleIndex,
 };
@@ -222,5 +222,28 @@ fn group_id(rule: [i64; 2], values: &[Option<Cow<'_, str>>], bytes: &mut Vec<u8>
             }
         }
     }
-    xxh3_64(bytes).cast_signed()
+    digest_number(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use xxhash_rust::xxh3::xxh3_64;
+
+    use super::*;
+
+    #[test]
+    fn values_that_were_made_to_share_a_fast_hash_are_groups_of_their_own() {
+        let beside =
+            ["mozilla @@@ (x11; linux) ", &"a".repeat(38), " @@@ aaaicvs!", &"a".repeat(43)].concat();
+        let made = |[first, second]: [char; 2]| {
+            format!("{beside} @@@{first}aaaicvs!{}icvs{second}{}", "a".repeat(51), "a".repeat(68))
+        };
+        let [one, other] = [[' ', '!'], ['!', ' ']].map(made);
+        assert_ne!(one, other);
+        let [mut of_one, mut of_other] = [Vec::new(), Vec::new()];
+        let id = |value: &str, bytes: &mut Vec<u8>| group_id([7, 3], &[Some(value.into())], bytes);
+        assert_ne!(id(&one, &mut of_one), id(&other, &mut of_other));
+        assert_eq!(xxh3_64(&of_one), xxh3_64(&of_other), "they share one");
+        assert_eq!(id(&one, &mut of_one), id(&one, &mut of_other));
+    }
 }

@@ -3,10 +3,9 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::matches::SHOWN_FEW;
-use crate::detect::model::MatchShown;
+use crate::detect::{digest::digest_text, model::MatchShown};
 
 /// Fields of a match or an alert.
 const FIELDS_MAX: usize = 40;
@@ -114,5 +113,5 @@ pub(super) fn key(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let begin: String = text.chars().take(KEY_CHARS).collect();
-    Cow::Owned(format!("{begin}…{:032x}", xxh3_128(text.as_bytes())))
+    Cow::Owned(format!("{begin}…{}", digest_text(text.as_bytes())))
 }

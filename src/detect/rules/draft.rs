@@ -20,7 +20,7 @@ use super::{
 use crate::detect::model::{Comparison, CorrelationKind};
 
 /// Changes with the meaning of rules, so that their old matches are not mixed with new ones.
-const LANGUAGE: u32 = 2;
+const LANGUAGE: u32 = 3;
 
 /// What is added to the name of a rule that is not of Sigma, for the matches that it is about.
 const EVENTS: &str = "__events";

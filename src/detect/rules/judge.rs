@@ -2,13 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
     sync::atomic::Ordering,
 };
 
 use collectors::Record;
 use serde_json::Value;
-use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     field::FieldId,
@@ -19,7 +17,10 @@ use super::{
     value::RowValue,
 };
 use crate::{
-    detect::model::{Match, MatchShown, MatchValue, Matches, SeenBy},
+    detect::{
+        digest::TextsDigest,
+        model::{Match, MatchShown, MatchValue, Matches, SeenBy},
+    },
     tables::{Table, top_level},
 };
 
@@ -193,13 +194,11 @@ fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut SeenBy) -> Option<Fi
 /// what it is; several are in quotes, and so is one that could be taken for them. Those behind the first ten are a hash.
 fn join(row: &JudgedRow<'_>, field: FieldId, out: &mut String) -> bool {
     let begin = out.len();
-    let (mut count, mut rest) = (0, Xxh3::new());
+    let (mut count, mut rest): (usize, Option<TextsDigest>) = (0, None);
     row.any(field, &mut |value| {
         count += 1;
         if count > SHOWN_MAX {
-            rest.update(folded(&value.text()).as_bytes());
-            // No byte of a text.
-            rest.update(&[0xff]);
+            rest.get_or_insert_default().add(&folded(&value.text()));
             return false;
         }
         if count == 2 {
@@ -215,9 +214,9 @@ fn join(row: &JudgedRow<'_>, field: FieldId, out: &mut String) -> bool {
         }
         false
     });
-    if count > SHOWN_MAX {
-        // Writing to a text cannot fail.
-        _ = write!(out, ", …{:016x}", rest.digest());
+    if let Some(rest) = rest {
+        out.push_str(", …");
+        out.push_str(&rest.text());
     }
     if count == 1 && out[begin..].starts_with('"') {
         quote(out, begin);

@@ -3,7 +3,6 @@
 use std::{
     cell::{OnceCell, RefCell},
     collections::BTreeMap,
-    fmt::Write as _,
 };
 
 use super::{
@@ -11,7 +10,10 @@ use super::{
     field::{ColumnPath, FieldId, FieldSource, Fields},
     value::RowValue,
 };
-use crate::tables::{ColumnKind, LazyRow, Table};
+use crate::{
+    detect::digest::digest_text,
+    tables::{ColumnKind, LazyRow, Table},
+};
 
 /// Values of one field that are kept for the next rule. Beyond it they are found again, so that a long array costs time but
 /// no memory.
@@ -182,9 +184,6 @@ impl<'a> JudgedRow<'a> {
 /// Characters of a value that an alert shows.
 const SHOWN_CHARS_MAX: usize = 256;
 
-/// Bytes of the hash of a content: enough that no two texts share one, also if somebody looks for them.
-const HASH_BYTES: usize = 16;
-
 /// A value cut to what an alert shows.
 pub(super) fn shortened(text: &str) -> &str {
     if text.len() <= SHOWN_CHARS_MAX {
@@ -195,9 +194,7 @@ pub(super) fn shortened(text: &str) -> &str {
 
 /// What replaces a content by which records are grouped or counted: the same for the same text, and not the text.
 pub(super) fn disguised(text: &str) -> String {
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    let hex: String = hash.as_ref().iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
-    format!("(text {hex})")
+    format!("(text {})", digest_text(text.as_bytes()))
 }
 
 /// Appends a value by which records are grouped or counted. The rest of a long one is a hash, so that different values stay
@@ -206,8 +203,7 @@ pub(super) fn identifying(text: &str, out: &mut String) {
     let short = shortened(text);
     out.push_str(short);
     if short.len() < text.len() {
-        let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
-        // Writing to a text cannot fail.
-        _ = write!(out, "…{hash:016x}");
+        out.push('…');
+        out.push_str(&digest_text(text.as_bytes()));
     }
 }
