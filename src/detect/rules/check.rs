@@ -25,18 +25,22 @@ impl SelectionItem {
 
     /// Whether it matches this folded text, if that can be said without its case.
     fn holds_of(&self, text: &str) -> Option<bool> {
-        let texts = self.only_texts()?;
-        match texts.contains(text) {
-            true => self.matchers.iter().all(|matcher| !matcher.cased).then_some(true),
-            false => Some(false),
-        }
+        let matcher = self.only_texts()?;
+        (!matcher.cased).then(|| matcher.exact.contains(text))
     }
 
-    /// The values that the field can have, if these are texts without exception.
-    fn only_texts(&self) -> Option<BTreeSet<String>> {
+    /// The values that the field can have, folded, if these are texts without exception.
+    fn texts(&self) -> Option<BTreeSet<String>> {
+        let Matcher { cased, exact, .. } = self.only_texts()?;
+        let fold = |text: &String| if *cased { super::fold::folded(text).into_owned() } else { text.clone() };
+        Some(exact.iter().map(fold).collect())
+    }
+
+    /// What it allows, if these are texts without exception.
+    fn only_texts(&self) -> Option<&Matcher> {
         let [matcher] = self.matchers.as_slice() else { return None };
         let Matcher {
-            cased,
+            cased: _,
             none,
             exists,
             exact,
@@ -55,8 +59,7 @@ impl SelectionItem {
             || expressions.is_some()
             || !(numbers.is_empty() && comparisons.is_empty() && flags.is_empty())
             || !(networks.is_empty() && dates.is_empty() && references.is_empty());
-        let fold = |text: &String| if *cased { super::fold::folded(text).into_owned() } else { text.clone() };
-        (!self.negated && !others && !exact.is_empty()).then(|| exact.iter().map(fold).collect())
+        (!self.negated && !others && !exact.is_empty()).then_some(matcher)
     }
 }
 
@@ -106,7 +109,7 @@ impl Check {
     /// The texts that a field has in every record of which this is true; `None` if there are others.
     pub fn texts_of(&self, field: FieldId) -> Option<BTreeSet<String>> {
         match self {
-            Self::Item(item) if item.field == field => item.only_texts(),
+            Self::Item(item) if item.field == field => item.texts(),
             Self::Item(_) | Self::Not(_) => None,
             Self::All(inner) => {
                 let found = inner.iter().filter_map(|one| one.texts_of(field));

@@ -26,12 +26,15 @@ pub(super) struct TableIndex {
     others: Vec<usize>,
 }
 
+/// Entries of all types of a detection up to which each type has its own check: more would take long to load, and much memory.
+const KNOWING_MAX: usize = 10_000;
+
 /// A detection that only matches events of some types.
 #[derive(Debug)]
 struct TypedDetection {
     place: usize,
-    /// What is left of its check in events of one of them.
-    check: Check,
+    /// What is left of its check in events of one of them, or all of it.
+    check: Arc<Check>,
 }
 
 /// Detections that only match events of a type.
@@ -95,8 +98,11 @@ impl TableIndex {
                 others.push(place);
                 continue;
             };
+            let mut entries = 0_usize;
+            check.items(&mut |_| entries += 1);
+            let whole = (entries.saturating_mul(types.len()) > KNOWING_MAX).then(|| Arc::new(check.clone()));
             for kind in types {
-                let check = check.knowing(field, &kind);
+                let check = whole.clone().unwrap_or_else(|| Arc::new(check.knowing(field, &kind)));
                 by_type.entry(kind).or_default().push(TypedDetection { place, check });
             }
         }
@@ -120,7 +126,7 @@ impl TableIndex {
         &'i self,
         candidates: Candidates<'i>,
     ) -> impl Iterator<Item = (&'i CompiledDetection, &'i Check)> {
-        let typed = candidates.0.iter().map(|typed| (&self.detections[typed.place], &typed.check));
+        let typed = candidates.0.iter().map(|typed| (&self.detections[typed.place], &*typed.check));
         let others = self.others.iter().map(|place| &self.detections[*place]);
         typed.chain(others.map(|detection| (detection, &detection.check)))
     }

@@ -1,5 +1,7 @@
 //! What is left of a check in events of a type.
 
+use std::collections::HashSet;
+
 use super::{judging::LOGIN, *};
 use crate::detect::rules::judged_row::JudgedRow;
 
@@ -31,4 +33,24 @@ fn an_event_matches_by_what_is_left_of_the_check_for_its_type_as_it_does_by_all_
         }
     }
     assert!((20..60).contains(&matched), "{matched}");
+}
+
+#[test]
+fn types_share_a_check_once_their_own_ones_would_take_much_memory() {
+    let checks = |types: usize, entries: usize| {
+        let kinds: Vec<String> = (0..types).map(|number| format!("kind_{number}")).collect();
+        let entry = |number| format!("k{number}: {{UserAgent|contains: 'a{number}'}}");
+        let entries: Vec<String> = (0..entries).map(entry).collect();
+        let (list, entries) = (kinds.join(", "), entries.join("\n"));
+        let set =
+            loaded(&audit_rule(&format!("t: {{EventType: [{list}]}}\n{entries}\ncondition: t and 1 of k*")));
+        let index = set.tables.iter().find(|index| index.name == AUDIT_LOGS.name).unwrap();
+        let of_kind = |kind: &String| {
+            let candidates = index.candidates(Some(format!("{kind:?}").as_bytes()));
+            index.detections(candidates).map(|(_, check)| std::ptr::from_ref(check)).collect::<Vec<_>>()
+        };
+        kinds.iter().flat_map(of_kind).collect::<HashSet<_>>().len()
+    };
+    assert_eq!(checks(30, 3), 30);
+    assert_eq!(checks(200, 60), 1);
 }
