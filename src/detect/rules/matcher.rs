@@ -77,14 +77,8 @@ impl Matcher {
                 return true;
             }
         }
-        let mut compared = 0;
-        row.any(field, &mut |value| {
-            compared += 1;
-            self.value_holds(value, row, field)
-                || (!self.references.is_empty()
-                    && is_compared(compared, row, field)
-                    && self.references.iter().any(|reference| self.refers(reference, value, row)))
-        })
+        row.any(field, &mut |value| self.value_holds(value, row, field))
+            || self.references.iter().any(|reference| self.refers(reference, row, field))
     }
 
     fn value_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>, field: FieldId) -> bool {
@@ -127,43 +121,48 @@ impl Matcher {
             RowValue::Bool(value) => value == flag,
             RowValue::Text(text) => text.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
             RowValue::Number(_) | RowValue::Time(_) | RowValue::Object(..) => false,
-        }) || self.networks.iter().any(|network| match value {
-            RowValue::Text(text) => network.contains(text),
-            RowValue::Bool(_) | RowValue::Number(_) | RowValue::Time(_) | RowValue::Object(..) => false,
-        }) || self.dates.iter().any(|(part, comparison, number)| {
-            part.of(value).is_some_and(|part| compares(Number::Whole(part), *comparison, *number))
+        }) || self.network_holds(value)
+            || self.dates.iter().any(|(part, comparison, number)| {
+                part.of(value).is_some_and(|part| compares(Number::Whole(part), *comparison, *number))
+            })
+    }
+
+    fn network_holds(&self, value: &RowValue<'_>) -> bool {
+        let RowValue::Text(text) = value else { return false };
+        !self.networks.is_empty()
+            && Network::parse(text).is_some_and(|other| self.networks.iter().any(|one| one.contains(other)))
+    }
+
+    /// Whether a value of a field is like one of another field. Each value is folded once, and not for each pair.
+    fn refers(&self, reference: &FieldReference, row: &JudgedRow<'_>, field: FieldId) -> bool {
+        let others = self.compared_texts(reference.field, row);
+        if others.is_empty() {
+            return false;
+        }
+        self.compared_texts(field, row).iter().any(|own| {
+            others.iter().any(|other| match reference.place {
+                MatchPlace::Whole => own == other,
+                MatchPlace::Inside => memchr::memmem::find(own.as_bytes(), other.as_bytes()).is_some(),
+                MatchPlace::Start => own.starts_with(&**other),
+                MatchPlace::End => own.ends_with(&**other),
+            })
         })
     }
 
-    fn refers(&self, reference: &FieldReference, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
-        let own = value.text();
-        let own = if self.cased { own } else { folded(&own).into_owned().into() };
-        let (mut found, mut compared) = (false, 0);
-        row.any(reference.field, &mut |other| {
-            compared += 1;
-            if !is_compared(compared, row, reference.field) {
+    /// The values of a field that are compared with those of another one. It is noted if there are more.
+    fn compared_texts(&self, field: FieldId, row: &JudgedRow<'_>) -> Vec<String> {
+        let mut texts = Vec::new();
+        row.any(field, &mut |value| {
+            if texts.len() == COMPARED_MAX {
+                row.note_cut(field, 0);
                 return true;
             }
-            let other = other.text();
-            let other = if self.cased { other } else { folded(&other).into_owned().into() };
-            found = match reference.place {
-                MatchPlace::Whole => own == other,
-                MatchPlace::Inside => memchr::memmem::find(own.as_bytes(), other.as_bytes()).is_some(),
-                MatchPlace::Start => own.starts_with(&*other),
-                MatchPlace::End => own.ends_with(&*other),
-            };
-            found
+            let text = value.text();
+            texts.push(if self.cased { text.into_owned() } else { folded(&text).into_owned() });
+            false
         });
-        found
+        texts
     }
-}
-
-/// Whether this value of a field, counted from 1, is compared with another field. The first one that is not is noted.
-fn is_compared(place: usize, row: &JudgedRow<'_>, field: FieldId) -> bool {
-    if place == COMPARED_MAX + 1 {
-        row.note_cut(field, 0);
-    }
-    place <= COMPARED_MAX
 }
 
 /// Whether a number compares so with another one.
