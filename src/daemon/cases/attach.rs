@@ -98,7 +98,7 @@ impl<'a> SendTurn<'a> {
         self.keep_tried(vec![name.clone()]).await?;
         let attached = self.with.api.attach(remote, &body).await;
         match self.wrote(attached) {
-            Ok(id) => self.keep_text(name, &content, id).await?,
+            Ok(new) => self.keep_text(name, &content, new.map(|new| new.id)).await?,
             Err(SendFault::Refused(said)) => self.keep_refused(vec![name], said).await?,
             Err(fault) => return Err(fault),
         }
@@ -198,9 +198,12 @@ impl<'a> SendTurn<'a> {
         self.keep_tried(items.clone()).await?;
         let attached = self.with.api.attach(remote, &body).await;
         match self.wrote(attached) {
-            Ok(_) => {
+            Ok(new) => {
+                let attachment = |id: &String| new.as_ref().filter(|new| new.alerts.contains(id));
+                let item =
+                    |id: &String| (alert_item(id), self.item("", attachment(id).map(|new| new.id.clone())));
+                let items = ids.iter().map(item).collect();
                 there.alerts.extend(ids);
-                let items = items.into_iter().map(|item| (item, self.item("", None))).collect();
                 self.keep_sent(items).await?;
             }
             // Their summary is there.

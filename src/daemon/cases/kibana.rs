@@ -14,15 +14,19 @@ use super::{
     missing::{KibanaMissing, is_own, names_case},
     pages::{self, ShowsAttachments},
     remote::{
-        AttachmentsPage, CasesCount, CasesPage, RemoteAttachments, RemoteCase, RemoteComment, WireAlert,
-        WireCase,
+        ActionsPage, AttachmentThere, AttachmentsPage, CasesCount, CasesPage, RemoteAttachments, RemoteCase,
+        RemoteComment, WireAction, WireAlert, WireCase,
     },
-    text::ending,
 };
 use crate::sinks::{
     kibana_index::KibanaClient,
     remote::{RemoteError, RemoteErrorKind, Service},
 };
+
+/// Entries of a history that are read at once.
+const ACTIONS: usize = 100;
+/// Pages of a history at most: Kibana refuses to show what is behind the 10,000th of a list.
+const ACTION_PAGES_MAX: usize = 100;
 
 /// Why Kibana did not do something.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,8 +74,11 @@ pub(super) trait CasesApi: Send + Sync {
     /// What is attached to a case.
     async fn attachments(&self, id: &str) -> Result<RemoteAttachments, CasesApiError>;
 
-    /// Attaches a comment or alerts. Returns the id of a comment with a name at its end, if the answer says it.
-    async fn attach(&self, id: &str, attachment: &Value) -> Result<Option<String>, CasesApiError>;
+    /// Attachments with alerts, by the history of a case; none if Kibana does not show it.
+    async fn alert_lists(&self, id: &str) -> Result<Vec<AttachmentThere>, CasesApiError>;
+
+    /// Attaches a comment or alerts. Returns what the answer says of a comment with a name at its end, and of alerts.
+    async fn attach(&self, id: &str, attachment: &Value) -> Result<Option<AttachmentThere>, CasesApiError>;
 
     /// Changes a comment that is known with this version.
     async fn edit(&self, id: &str, comment: &RemoteComment, change: &Value) -> Result<(), CasesApiError>;
@@ -206,11 +213,37 @@ impl CasesApi for KibanaCases {
         Ok(RemoteAttachments { alerts: &all.alerts | &alerts, ..all })
     }
 
-    async fn attach(&self, id: &str, attachment: &Value) -> Result<Option<String>, CasesApiError> {
+    async fn alert_lists(&self, id: &str) -> Result<Vec<AttachmentThere>, CasesApiError> {
+        let mut actions = Vec::new();
+        for page in 1..=ACTION_PAGES_MAX {
+            let path = format!(
+                "/api/cases/{}/user_actions/_find?types=alert&sortOrder=desc&page={page}&perPage={ACTIONS}",
+                segment(id)
+            );
+            let found = match self.asked::<ActionsPage>(Method::GET, &path, None).await {
+                Ok(found) => found.actions,
+                // It has no such path, or shows it to others only.
+                Err(CasesApiError::Refused(..) | CasesApiError::NotAllowed(_)) => break,
+                Err(CasesApiError::Remote(error) | CasesApiError::Intercepted(error))
+                    if is_missing(&error) =>
+                {
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            let is_last = found.len() < ACTIONS;
+            actions.extend(found);
+            if is_last {
+                break;
+            }
+        }
+        Ok(WireAction::lists(actions))
+    }
+
+    async fn attach(&self, id: &str, attachment: &Value) -> Result<Option<AttachmentThere>, CasesApiError> {
         let path = format!("/api/cases/{}/comments", segment(id));
         let attached = self.asked::<WireCase>(Method::POST, &path, Some(attachment)).await;
-        let name = attachment["comment"].as_str().and_then(ending);
-        Ok(done(attached)?.zip(name).and_then(|(case, name)| case.newest_with(&name)))
+        Ok(done(attached)?.and_then(|case| case.newest(attachment)))
     }
 
     async fn edit(&self, id: &str, comment: &RemoteComment, change: &Value) -> Result<(), CasesApiError> {
@@ -257,6 +290,11 @@ impl ShowsAttachments for CommentPages<'_> {
         let path = format!("/api/cases/{case}/comments/_find?page={page}&perPage={count}&sortOrder={order}");
         self.of.asked(Method::GET, &path, None).await
     }
+}
+
+/// Whether there is no such path.
+fn is_missing(error: &RemoteError) -> bool {
+    matches!(error.kind, RemoteErrorKind::NotFound { .. } | RemoteErrorKind::Intercepted { status: 404 })
 }
 
 /// What an answer means that is larger than is read.

@@ -21,12 +21,19 @@ pub(super) struct RemoteCase {
 pub(super) struct RemoteAttachments {
     /// The ids of alerts.
     pub(super) alerts: BTreeSet<String>,
-    /// What was attached together: the id of the attachment, and those of its alerts.
-    pub(super) lists: Vec<(String, Vec<String>)>,
+    /// The attachments with alerts. Kibana since 8.7 does not show them among the comments.
+    pub(super) lists: Vec<AttachmentThere>,
     /// The comments, by their ids.
     pub(super) comments: BTreeMap<String, RemoteComment>,
     /// The ids of those with a name at their end; of several with one name, the oldest.
     pub(super) named: BTreeMap<String, String>,
+}
+
+/// An attachment there, and the ids of the alerts in it: none if it is a comment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AttachmentThere {
+    pub(super) id: String,
+    pub(super) alerts: Vec<String>,
 }
 
 /// A comment there.
@@ -73,13 +80,20 @@ pub(super) struct WireCase {
 }
 
 impl WireCase {
-    /// The id of the newest comment with this name at its end.
-    pub(super) fn newest_with(&self, name: &str) -> Option<String> {
+    /// The newest comment with the name that is at the end of `sent`, or the newest attachment with no alerts but those in `sent`:
+    /// Kibana leaves out what another attachment has.
+    pub(super) fn newest(&self, sent: &Value) -> Option<AttachmentThere> {
         let all: Vec<WireAttachment> = serde_json::from_str(self.comments.as_ref()?.get()).ok()?;
-        let is_it = |one: &WireAttachment| {
-            one.comment.as_deref().and_then(ending).is_some_and(|ending| ending == name)
-        };
-        all.into_iter().rfind(is_it).map(|one| one.id)
+        let mut newest_first = all.into_iter().rev();
+        if let Some(name) = sent["comment"].as_str().and_then(ending) {
+            let is_it =
+                |one: &WireAttachment| one.comment.as_deref().and_then(ending).as_ref() == Some(&name);
+            return newest_first.find(is_it).map(|one| AttachmentThere { id: one.id, alerts: Vec::new() });
+        }
+        let sent: Vec<String> = serde_json::from_value(sent["alertId"].clone()).ok()?;
+        newest_first
+            .filter_map(WireAttachment::list)
+            .find(|list| !list.alerts.is_empty() && list.alerts.iter().all(|alert| sent.contains(alert)))
     }
 }
 
@@ -104,7 +118,7 @@ impl RemoteAttachments {
         let WireAttachment { id, version, comment, alert_id } = attachment;
         if let Some(alerts) = alert_id.map(OneOrMore::all) {
             self.alerts.extend(alerts.iter().cloned());
-            self.lists.push((id, alerts));
+            self.lists.push(AttachmentThere { id, alerts });
         } else if let Some(text) = comment {
             self.add(RemoteComment { id, version, text });
         }
@@ -148,6 +162,55 @@ pub(super) struct WireAttachment {
     alert_id: Option<OneOrMore>,
 }
 
+impl WireAttachment {
+    /// The alerts that are attached together; `None` if it is something else.
+    fn list(self) -> Option<AttachmentThere> {
+        Some(AttachmentThere { id: self.id, alerts: self.alert_id?.all() })
+    }
+}
+
+/// A part of the history of a case: what was done with attachments.
+#[derive(Deserialize)]
+pub(super) struct ActionsPage {
+    #[serde(rename = "userActions")]
+    pub(super) actions: Vec<WireAction>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct WireAction {
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    comment_id: Option<String>,
+    #[serde(default)]
+    payload: WireActionPayload,
+}
+
+#[derive(Default, Deserialize)]
+struct WireActionPayload {
+    #[serde(default)]
+    comment: Option<WireActionAlerts>,
+}
+
+#[derive(Deserialize)]
+struct WireActionAlerts {
+    #[serde(default, rename = "alertId")]
+    alert_id: Option<OneOrMore>,
+}
+
+impl WireAction {
+    /// The attachments with alerts that were added by these and not removed.
+    pub(super) fn lists(all: Vec<Self>) -> Vec<AttachmentThere> {
+        let removals = all.iter().filter(|one| one.action == "delete");
+        let removed: BTreeSet<String> = removals.filter_map(|one| one.comment_id.clone()).collect();
+        let list = |one: Self| {
+            let id = one.comment_id.filter(|id| !removed.contains(id))?;
+            Some(AttachmentThere { id, alerts: one.payload.comment?.alert_id?.all() })
+        };
+        all.into_iter().filter_map(list).collect()
+    }
+}
+
 /// Kibana has stored both.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -186,9 +249,38 @@ mod tests {
             comment("other", "text `ccfd:2`"),
             { "id": "alert", "version": "1", "alertId": "a" },
         ]);
-        assert_eq!(answer(&all).newest_with("ccfd:1").as_deref(), Some("ours"));
+        let sent = json!({ "comment": "text `ccfd:1`" });
+        assert_eq!(answer(&all).newest(&sent).map(|found| found.id).as_deref(), Some("ours"));
         for unknown in [json!([]), json!(null), json!([{ "type": "of a later version" }])] {
-            assert_eq!(answer(&unknown).newest_with("ccfd:1"), None, "{unknown}");
+            assert_eq!(answer(&unknown).newest(&sent), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn an_answer_names_the_alerts_that_were_just_attached_together() {
+        let list = |id: &str, alerts: &[&str]| json!({ "id": id, "version": "1", "alertId": alerts });
+        let all = json!([list("theirs", &["a", "x"]), list("ours", &["a"]), list("empty", &[])]);
+        let found = answer(&all).newest(&json!({ "alertId": ["a", "b"] }));
+        assert_eq!(found, Some(AttachmentThere { id: "ours".into(), alerts: vec!["a".into()] }));
+        assert_eq!(answer(&all).newest(&json!({ "alertId": ["b"] })), None);
+    }
+
+    #[test]
+    fn the_history_of_a_case_names_its_alerts_in_the_forms_that_kibana_has() {
+        let done = |action: &str, id: &str, comment: Value| json!({ "action": action, "comment_id": id, "type": "comment", "payload": { "comment": comment } });
+        let page = json!({ "total": 6, "userActions": [
+            done("delete", "gone", json!({ "type": "alert", "alertId": "d" })),
+            done("create", "list", json!({ "type": "alert", "alertId": ["a", "b"] })),
+            done("create", "one", json!({ "type": "alert", "alertId": "c" })),
+            done("create", "gone", json!({ "type": "alert", "alertId": "d" })),
+            done("create", "text", json!({ "type": "user", "comment": "text" })),
+            { "type": "status", "comment_id": null, "payload": { "status": "closed" } },
+        ] });
+        let page: ActionsPage = serde_json::from_value(page).unwrap();
+        let found: Vec<_> = WireAction::lists(page.actions)
+            .into_iter()
+            .map(|list| (list.id, list.alerts.join(" ")))
+            .collect();
+        assert_eq!(found, [("list".to_owned(), "a b".to_owned()), ("one".to_owned(), "c".to_owned())]);
     }
 }

@@ -58,6 +58,7 @@ impl CaseSender {
             is_unclear: false,
             summarised: 0,
             unseen: 0,
+            remaining: 0,
         };
         let done = turn.run().await;
         (done, turn.is_unsure || turn.is_unclear)
@@ -109,6 +110,8 @@ pub(super) struct SendTurn<'a> {
     pub(super) summarised: usize,
     /// Changes and removals of what a search does not show yet.
     pub(super) unseen: usize,
+    /// Alerts that were removed here and remain there with others that they were attached with.
+    pub(super) remaining: usize,
 }
 
 impl SendTurn<'_> {
@@ -150,6 +153,12 @@ impl SendTurn<'_> {
         };
         let without: Vec<&str> =
             self.refused.iter().map(String::as_str).filter(|item| is_member(item)).collect();
+        let text = match self.remaining {
+            0 => text,
+            count => format!(
+                "{text}, where {count} alerts remain that were removed here, with others that they were attached with"
+            ),
+        };
         let text = match without.is_empty() {
             true => text,
             false => format!("{text}, without {}", without.join(" and ")),

@@ -18,7 +18,7 @@ use tokio::{sync::Notify, time::sleep};
 use super::super::{
     alerts::FindsAlerts,
     kibana::{CasesApi, CasesApiError},
-    remote::{RemoteAttachments, RemoteCase, RemoteComment},
+    remote::{AttachmentThere, RemoteAttachments, RemoteCase, RemoteComment},
 };
 use crate::{
     cases::{CaseStatus, SentFields},
@@ -105,6 +105,12 @@ pub(super) struct FakeKibana {
     pub(super) searches: AtomicUsize,
     /// Whether the key may not look for them.
     pub(super) is_blind: AtomicBool,
+    /// Whether alerts are shown among the comments, as by Kibana until 8.6. Later ones show them in the history of the case.
+    pub(super) is_old: AtomicBool,
+    /// Whether the history of cases is not shown.
+    pub(super) hides_history: AtomicBool,
+    /// Whether an answer says no more than that something is attached.
+    pub(super) is_brief: AtomicBool,
 }
 
 impl FakeKibana {
@@ -124,6 +130,9 @@ impl FakeKibana {
             places: Mutex::default(),
             searches: AtomicUsize::default(),
             is_blind: AtomicBool::default(),
+            is_old: AtomicBool::default(),
+            hides_history: AtomicBool::default(),
+            is_brief: AtomicBool::default(),
         }
     }
 
@@ -272,7 +281,9 @@ impl CasesApi for FakeKibana {
                 let Some(text) = attachment["comment"].as_str() else {
                     let ids: Vec<String> = serde_json::from_value(attachment["alertId"].clone()).unwrap();
                     all.alerts.extend(ids.iter().cloned());
-                    all.lists.push((id, ids));
+                    if self.is_old.load(Ordering::Relaxed) {
+                        all.lists.push(AttachmentThere { id, alerts: ids });
+                    }
                     continue;
                 };
                 let version = attachment["version"].as_str().unwrap().to_owned();
@@ -284,7 +295,23 @@ impl CasesApi for FakeKibana {
         .await
     }
 
-    async fn attach(&self, id: &str, attachment: &Value) -> Result<Option<String>, CasesApiError> {
+    async fn alert_lists(&self, id: &str) -> Result<Vec<AttachmentThere>, CasesApiError> {
+        self.call("history", id, |cases| {
+            let case = cases.get(id).ok_or(CasesApiError::Gone)?;
+            if self.is_old.load(Ordering::Relaxed) || self.hides_history.load(Ordering::Relaxed) {
+                return Ok(Vec::new());
+            }
+            let list = |attachment: &Value| {
+                let id = attachment["id"].as_str().unwrap().to_owned();
+                let alerts = serde_json::from_value(attachment["alertId"].clone()).ok()?;
+                Some(AttachmentThere { id, alerts })
+            };
+            Ok(case.attachments.iter().filter_map(|(_, attachment)| list(attachment)).collect())
+        })
+        .await
+    }
+
+    async fn attach(&self, id: &str, attachment: &Value) -> Result<Option<AttachmentThere>, CasesApiError> {
         let seen_at = self.now() + self.lag;
         let name = if attachment["type"] == json!("alert") { "attach" } else { "comment" };
         self.call(name, id, |cases| {
@@ -297,13 +324,14 @@ impl CasesApi for FakeKibana {
             if text.encode_utf16().count() > 30_000 || text.contains(UNLOVED) {
                 return Err(CasesApiError::Refused(400, "no such text".to_owned()));
             }
-            let mut attachment = attachment.clone();
+            let (mut attachment, attachment_alerts) = (attachment.clone(), attachment["alertId"].clone());
             let id = format!("attachment-{}", self.created.fetch_add(1, Ordering::Relaxed));
             attachment["id"] = json!(id);
             attachment["version"] = json!("1");
             case.attachments.push((seen_at, attachment));
             case.case.version += "+";
-            Ok((name == "comment").then_some(id))
+            let alerts = serde_json::from_value(attachment_alerts).unwrap_or_default();
+            Ok((!self.is_brief.load(Ordering::Relaxed)).then_some(AttachmentThere { id, alerts }))
         })
         .await
     }

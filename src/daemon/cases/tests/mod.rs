@@ -7,6 +7,7 @@ mod faults;
 mod generated;
 mod names;
 mod refused;
+mod removed;
 mod resent;
 mod sent;
 mod several;
