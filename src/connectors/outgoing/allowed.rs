@@ -30,11 +30,11 @@ fn permits_lookup(allowed: &AllowedHosts, name: &str, address: IpAddr) -> bool {
 
 /// Checks an address before anything is looked up.
 pub(super) fn check(allowed: &AllowedHosts, url: &Url) -> Result<TargetHost, NotAllowed> {
-    let host = TargetHost::of(url).ok_or_else(|| NotAllowed::Host { url: url.to_string() })?;
+    let host = TargetHost::of(url).ok_or_else(|| NotAllowed::host(url))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(NotAllowed::Credentials { host: host.to_string() });
     }
-    if permits(allowed, &host) { Ok(host) } else { Err(NotAllowed::Host { url: url.to_string() }) }
+    if permits(allowed, &host) { Ok(host) } else { Err(NotAllowed::host(url)) }
 }
 
 /// A name that leads only to addresses that are not allowed.

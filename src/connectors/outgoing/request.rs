@@ -13,7 +13,7 @@ pub enum NotAllowed {
     /// Its host, or where the name of the host leads.
     #[error("target url \"{url}\" is not added to the Kibana config xpack.actions.allowedHosts")]
     Host {
-        /// The address.
+        /// The address, as far as its port.
         url: String,
     },
     /// It contains a user name or a password, which have settings of their own.
@@ -22,6 +22,15 @@ pub enum NotAllowed {
         /// The host.
         host: String,
     },
+}
+
+impl NotAllowed {
+    /// The host of an address is not allowed. What is beside its host and port may be a secret.
+    pub(super) fn host(url: &Url) -> Self {
+        let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        Self::Host { url: format!("{scheme}://{host}{port}") }
+    }
 }
 
 /// A request.

@@ -100,9 +100,22 @@ async fn a_host_that_is_not_listed_is_refused_where_there_is_a_list() {
     let refused = outgoing.check(&url).unwrap_err().to_string();
     assert_eq!(
         refused,
-        "target url \"http://other.example/x\" is not added to the Kibana config xpack.actions.allowedHosts"
+        "target url \"http://other.example\" is not added to the Kibana config xpack.actions.allowedHosts"
     );
     assert!(is_refused(&outgoing.send(get(url)).await));
+}
+
+#[test]
+fn a_refusal_tells_no_more_of_an_address_than_its_host_and_port() {
+    let outgoing = outgoing(allowing(&["hooks.example"]), &[]);
+    for (url, shown) in [
+        ("http://other.example:81/sekret?token=sekret#sekret", "http://other.example:81"),
+        ("http://ada:sekret@./sekret", "http://."),
+        ("https://[2001:db8::1]/sekret", "https://[2001:db8::1]"),
+    ] {
+        let refused = outgoing.check(&url.parse().unwrap()).unwrap_err().to_string();
+        assert!(refused.contains(&format!("\"{shown}\"")) && !refused.contains("sekret"), "{refused}");
+    }
 }
 
 #[tokio::test]
