@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `needle` | one text that must not be shown, also inside Base64 |
 //! | `mailbox` | e-mail addresses, by their form |
+//! | `repeated` | what was sent, where it is repeated |
 //! | `spelling` | one character, in the forms in which servers repeat it |
 
 mod mailbox;
 mod needle;
+mod repeated;
 mod spelling;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ mod tests;
 use std::{collections::BTreeMap, ops::Range};
 
 use secrecy::{ExposeSecret, SecretString};
+use url::{Url, form_urlencoded};
 
 use self::{needle::Needle, spelling::is_blank};
 use super::connector::ConnectorSecrets;
@@ -30,12 +33,38 @@ const SECRET_CHARS_MIN: usize = 4;
 const SECRET: &str = "[secret]";
 /// What is shown instead of an e-mail address.
 pub const ADDRESS: &str = "[address]";
+/// What is shown instead of a stretch of what was sent.
+const BODY: &str = "[body]";
+/// Shorter parts of an address are no secrets.
+const PART_CHARS_MIN: usize = 6;
+/// Longer parts of addresses that are no secrets either, and that receivers name in their errors.
+const KNOWN_PARTS: [&str; 12] = [
+    "completions",
+    "deployments",
+    "embeddings",
+    "enqueue",
+    "extensions",
+    "incident",
+    "integrations",
+    "openai",
+    "responses",
+    "services",
+    "webhook",
+    "webhooks",
+];
+/// The version of an API, in the address: no secret.
+const API_VERSION: &str = "api-version";
 /// What is shown instead of such a text.
 const WITHHELD: &str = "[not shown: it may contain a secret]";
 
 /// What another system may repeat in what it says, and what is shown instead. It is found as it is, escaped for JSON,
-/// addresses, forms and HTML, and in Base64, alone or as part of more. E-mail addresses are hidden whatever they are.
-pub struct Hidden(Vec<(SecretString, &'static str)>);
+/// addresses, forms and HTML, and in Base64, alone or as part of more. E-mail addresses are hidden whatever they are, and of what
+/// was sent each longer stretch.
+#[derive(Clone)]
+pub struct Hidden {
+    texts: Vec<(SecretString, &'static str)>,
+    bodies: Vec<SecretString>,
+}
 
 impl Hidden {
     /// The secrets of a connector. Of one that is an object, each text is a secret, too.
@@ -45,12 +74,13 @@ impl Hidden {
             texts.into_iter().flat_map(BTreeMap::into_values).map(SecretString::from).collect::<Vec<_>>()
         };
         let all = secrets.0.values().flat_map(|secret| texts(secret).into_iter().chain([secret.clone()]));
-        Self(all.map(|secret| (secret, SECRET)).collect())
+        Self { texts: all.map(|secret| (secret, SECRET)).collect(), bodies: Vec::new() }
     }
 
     /// One secret.
     pub fn one(secret: Option<&SecretString>) -> Self {
-        Self(secret.into_iter().map(|secret| (secret.clone(), SECRET)).collect())
+        let texts = secret.into_iter().map(|secret| (secret.clone(), SECRET)).collect();
+        Self { texts, bodies: Vec::new() }
     }
 
     /// Another secret.
@@ -60,7 +90,23 @@ impl Hidden {
 
     /// Another text, and what is shown instead.
     pub fn and_as(mut self, text: impl Into<SecretString>, shown: &'static str) -> Self {
-        self.0.push((text.into(), shown));
+        self.texts.push((text.into(), shown));
+        self
+    }
+
+    /// The parts of an address behind its host: they may be secrets, as those of webhooks are.
+    pub fn and_address(self, url: &Url) -> Self {
+        let path = url.path_segments().into_iter().flatten().map(decoded);
+        let path = path.filter(|part| !KNOWN_PARTS.contains(&part.as_str()));
+        let query = url.query_pairs().filter(|(name, _)| name != API_VERSION);
+        let query = query.map(|(name, value)| if value.is_empty() { name } else { value }.into_owned());
+        let parts = path.chain(query).filter(|part| part.chars().count() >= PART_CHARS_MIN);
+        parts.fold(self, Self::and)
+    }
+
+    /// What was sent.
+    pub fn and_body(mut self, body: &[u8]) -> Self {
+        self.bodies.push(String::from_utf8_lossy(body).into_owned().into());
         self
     }
 
@@ -72,7 +118,7 @@ impl Hidden {
     /// The same with a length of its own, in characters.
     pub fn said_within(&self, text: &str, chars_max: usize) -> String {
         let needles: Vec<(Needle, &'static str)> = self
-            .0
+            .texts
             .iter()
             .flat_map(|(secret, shown)| {
                 Needle::all_of(secret.expose_secret()).into_iter().map(|needle| (needle, *shown))
@@ -90,8 +136,19 @@ impl Hidden {
                 found.push((place, shown));
             }
         }
+        for body in &self.bodies {
+            let places = repeated::places(&line, LOOKED_AT, body.expose_secret());
+            found.extend(places.into_iter().map(|place| (place, BODY)));
+        }
         shortened(blanked(&line, joined(found)), line.len() > LOOKED_AT, chars_max)
     }
+}
+
+/// A part of a path, as people write it.
+fn decoded(part: &str) -> String {
+    // These separate the parts of a form only.
+    let form = part.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    form_urlencoded::parse(form.as_bytes()).map(|(name, _)| name).collect()
 }
 
 /// A text without line breaks and other characters that change the text around them, up to so many bytes.

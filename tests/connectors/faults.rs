@@ -206,3 +206,52 @@ async fn whatever_a_receiver_says_is_short_harmless_and_without_secrets() {
         }
     }
 }
+
+/// What no error may have of the requests of `repeating`.
+const PRIVATE: [&str; 5] = ["path-part-1", "query part", "query%20part", "granted to a", "203.0.113.7"];
+
+/// Types whose receiver repeats the whole request, and their parameters.
+fn repeating(server: &Fake) -> Vec<(Made, Value)> {
+    let url = format!("{}/hooks/path-part-1?token=query%20part", server.url());
+    let text = "Owner role granted to a stranger from 203.0.113.7";
+    let incident = json!({ "short_description": text, "correlation_id": "c" });
+    let asked = json!({ "model": "m", "messages": [{ "role": "user", "content": text }] }).to_string();
+    let key = |name: &'static str| [(name, SECRET)];
+    vec![
+        (
+            made(".webhook", json!({ "url": url, "hasAuth": false }), &[]),
+            json!({ "body": json!({ "text": text }).to_string() }),
+        ),
+        (made(".pagerduty", json!({ "apiUrl": url }), &key("routingKey")), json!({ "summary": text })),
+        (
+            made(".servicenow", json!({ "apiUrl": url }), &[("username", "ccfd-user"), ("password", SECRET)]),
+            json!({ "subAction": "pushToService", "subActionParams": { "incident": incident } }),
+        ),
+        (
+            made(
+                ".gen-ai",
+                json!({ "apiProvider": "Other", "apiUrl": url, "defaultModel": "m" }),
+                &key("apiKey"),
+            ),
+            json!({ "subAction": "run", "subActionParams": { "body": asked } }),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_receiver_that_repeats_a_request_tells_neither_its_address_nor_its_body() {
+    let server = Fake::plain(|request| {
+        let body = String::from_utf8_lossy(&request.body);
+        let said = format!("Cannot POST {}?{}: {body}", request.path, request.query);
+        let error = json!({ "message": said, "detail": said });
+        Reply::json(400, &json!({ "message": said, "errors": [said], "error": error }))
+    });
+    for (made, params) in repeating(&server) {
+        let failed = made.run(params).await.unwrap_err();
+        let text = format!("{failed} {failed:?}");
+        assert!(text.contains("Cannot POST "), "{text}");
+        for private in PRIVATE {
+            assert!(!text.contains(private), "{}: {text}", made.connector.type_id);
+        }
+    }
+}

@@ -14,7 +14,7 @@ use lettre::{
     },
 };
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -50,7 +50,7 @@ pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
     let mailboxes: Vec<Mailbox> = params.recipients().cloned().collect();
     let recipients: Vec<Address> = mailboxes.iter().map(|mailbox| mailbox.email.clone()).collect();
     let composed = compose(&config, params, run.idempotency_key, run.now).map_err(unusable)?;
-    let hidden = hidden(&run, &config, &mailboxes);
+    let hidden = hidden(&run, &config, &mailboxes, &composed.message.formatted());
     let failed =
         |why: String, retry| RunFailure::returned("error sending email", Some(hidden.said(&why)), retry);
     // Those have the message: the server has taken it for them at an earlier attempt.
@@ -101,8 +101,8 @@ fn part(address: &Address) -> String {
     format!("recipient {}", hash_hex(address.to_string().as_bytes()))
 }
 
-/// Servers repeat recipients in their errors, and some what they could not authenticate.
-fn hidden(run: &RunContext<'_>, config: &EmailConfig, recipients: &[Mailbox]) -> Hidden {
+/// Servers repeat recipients in their errors, some what they could not authenticate, and some the message.
+fn hidden(run: &RunContext<'_>, config: &EmailConfig, recipients: &[Mailbox], message: &[u8]) -> Hidden {
     let secret = |name| run.secrets.get(name).map(ExposeSecret::expose_secret).unwrap_or_default();
     let plain = STANDARD.encode(format!("\0{}\0{}", secret("user"), secret("password")));
     let names = recipients.iter().filter_map(|mailbox| mailbox.name.clone());
@@ -112,6 +112,8 @@ fn hidden(run: &RunContext<'_>, config: &EmailConfig, recipients: &[Mailbox]) ->
     addresses
         .chain(names)
         .fold(Hidden::of(run.secrets).and(plain), |hidden, text| hidden.and_as(text, ADDRESS))
+        .and_body(message)
+        .and_body(Value::from(run.params.clone()).to_string().as_bytes())
 }
 
 /// For whom the server took a message.

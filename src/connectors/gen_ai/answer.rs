@@ -2,7 +2,6 @@
 
 use chrono::Utc;
 use http::{HeaderMap, StatusCode};
-use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::usage;
@@ -78,12 +77,7 @@ fn object<'a>(place: &str, value: &'a Value) -> Result<&'a Map<String, Value>, S
 }
 
 /// The failure of a run that got another status than success.
-pub(super) fn of_status(
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
-    key: Option<&SecretString>,
-) -> RunFailure {
+pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8], hidden: &Hidden) -> RunFailure {
     let error = serde_json::from_slice::<Value>(body)
         .ok()
         .and_then(|mut body| body.get_mut("error").map(Value::take));
@@ -91,7 +85,7 @@ pub(super) fn of_status(
         // Some servers answer the text alone.
         let text = error.get("message").and_then(Value::as_str).or(error.as_str());
         let text = text.filter(|text| !text.is_empty())?;
-        Some(Hidden::one(key).said_within(text, REASON_CHARS_MAX))
+        Some(hidden.said_within(text, REASON_CHARS_MAX))
     });
     let behind = reason
         .or_else(|| redirected(status, headers))
@@ -161,8 +155,8 @@ mod tests {
     fn failure(status: u16, headers: &[(&'static str, &str)], body: &str) -> RunFailure {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        let key = SecretString::from("sk-secret");
-        of_status(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes(), Some(&key))
+        let hidden = Hidden::one(Some(&"sk-secret".into()));
+        of_status(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes(), &hidden)
     }
 
     #[test]

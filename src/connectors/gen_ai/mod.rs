@@ -39,6 +39,7 @@ use super::{
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     outgoing::{Outgoing, OutgoingBody, OutgoingResponse},
     run::{ErrorSource, Retry, RunContext, RunFailure, RunOutput, TokenUsage},
+    said::Hidden,
 };
 
 /// The type's id.
@@ -196,11 +197,13 @@ async fn send(
     if response.status.is_success() {
         return Ok(response);
     }
-    let body = match &response.body {
+    let hidden = Hidden::one(secrets.key.as_ref()).and_address(&config.url);
+    let hidden = hidden.and_body(request::asked(body).as_bytes());
+    let answered = match &response.body {
         OutgoingBody::Whole(body) => &body[..],
         OutgoingBody::Streamed(_) => b"",
     };
-    Err(answer::of_status(response.status, &response.headers, body, secrets.key.as_ref()))
+    Err(answer::of_status(response.status, &response.headers, answered, &hidden))
 }
 
 #[cfg(test)]

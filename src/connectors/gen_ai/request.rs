@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 use url::Url;
 
 use super::{
@@ -48,6 +49,17 @@ fn body_of(config: &GenAiConfig, body: &str, is_streamed: bool) -> Bytes {
     };
     let changes = BodyChanges { model: config.default_model.as_deref(), stream: is_streamed, include_usage };
     Bytes::from(changed(body, changes).into_owned())
+}
+
+/// What a body asks, without the name of the model: errors name it.
+pub(super) fn asked(body: &str) -> String {
+    match serde_json::from_str(body) {
+        Ok(Value::Object(mut members)) => {
+            members.remove("model");
+            Value::Object(members).to_string()
+        }
+        Ok(_) | Err(_) => body.to_owned(),
+    }
 }
 
 /// Whether an address is one of Azure's: `/openai/deployments/{deployment}/chat/completions?api-version={version}`.

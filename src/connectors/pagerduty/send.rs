@@ -31,17 +31,18 @@ pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
         .map_err(|_| unusable("[routingKey]: has characters that a header cannot carry".to_owned()))?;
     key.set_sensitive(true);
     let json = HeaderValue::from_static("application/json");
+    let body = Value::from(body).to_string();
+    let hidden = Hidden::of(run.secrets).and_address(&url).and_body(body.as_bytes());
     let request = OutgoingRequest {
         method: Method::POST,
         url,
         headers: HeaderMap::from_iter([(header::CONTENT_TYPE, json), (ROUTING_KEY, key)]),
-        body: Value::from(body).to_string().into(),
+        body: body.into(),
         timeout: None,
         is_streamed: false,
         is_beginning_enough: true,
         identity: None,
     };
-    let hidden = Hidden::of(run.secrets);
     match run.outgoing.send(request).await {
         Ok(response) if response.status == StatusCode::ACCEPTED => {
             let body = response.whole_body();

@@ -275,3 +275,20 @@ fn a_text_with_thousands_of_addresses_is_looked_at_in_time() {
     }
     assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }
+
+#[test]
+fn the_parts_of_an_address_are_hidden_and_what_every_address_has_is_not() {
+    let url = "https://h.example/services/a%2Fb+c=d%20e/v1/chat/completions?api-version=2026-01-01&key=x%20y%26zz&token%21%21";
+    let hidden = Hidden::one(None).and_address(&Url::parse(url).unwrap());
+    let path_and_query = url.strip_prefix("https://h.example").unwrap();
+    let said = "no /services/[secret]/v1/chat/completions?api-version=2026-01-01&key=[secret]&[secret]";
+    assert_eq!(hidden.said(&format!("no {path_and_query}")), said);
+    assert_eq!(hidden.said("a/b+c=d e, x y&zz, token!!"), "[secret], [secret], [secret]");
+}
+
+#[test]
+fn what_was_sent_is_hidden_where_it_is_repeated() {
+    let hidden = Hidden::one(None).and_body(br#"{"title":"Owner role granted","by":"ann"}"#);
+    assert_eq!(hidden.said("no such role: Owner role granted (x)"), "no such role: [body] (x)");
+    assert_eq!(hidden.said(r#"bad: {"title":"Owner role granted","by":"ann"}"#), r#"bad: {"[body]"}"#);
+}

@@ -103,7 +103,7 @@ impl<'a> Instance<'a> {
         let mut authorization =
             HeaderValue::try_from(format!("Basic {encoded}")).map_err(|error| error.to_string())?;
         authorization.set_sensitive(true);
-        let hidden = Hidden::of(run.secrets).and(encoded);
+        let hidden = Hidden::of(run.secrets).and(encoded).and_address(&config.api_url);
         Ok(Self { config, user, now: run.now, outgoing: run.outgoing, authorization, hidden })
     }
 
@@ -143,7 +143,7 @@ impl<'a> Instance<'a> {
         let place = RequestPlace { attempt, endpoint, method };
         let response = self.send(&place, url, body).await?;
         let status = response.status;
-        self.result(&place, response).map_err(|failure| InstanceFailure {
+        self.result(&place, response, body).map_err(|failure| InstanceFailure {
             failure,
             // What it answered is not readable, or a gateway did not hear it.
             may_be_done: status.is_success()
@@ -158,7 +158,7 @@ impl<'a> Instance<'a> {
         if response.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        self.result(&place, response).map(Some)
+        self.result(&place, response, None).map(Some)
     }
 
     /// Whether the instance itself says that it has no record at this address, or none that the user may see.
@@ -209,11 +209,16 @@ impl<'a> Instance<'a> {
         })
     }
 
-    fn result(&self, place: &RequestPlace<'_>, response: OutgoingResponse) -> Result<Value, RunFailure> {
+    fn result(
+        &self,
+        place: &RequestPlace<'_>,
+        response: OutgoingResponse,
+        sent: Option<&Map<String, Value>>,
+    ) -> Result<Value, RunFailure> {
         let (status, retry) = (response.status, response.retry(self.now));
         let code = status.as_u16();
         if !status.is_success() {
-            let why = self.reason(response);
+            let why = self.reason(response, sent);
             let text =
                 format!("Request failed with status code {code} Reason: {why} [status={code}] {place}");
             return Err(self.failed(place.attempt, &text, retry));
@@ -231,12 +236,12 @@ impl<'a> Instance<'a> {
     }
 
     /// The reason that an instance names: `{ "error": { "message": "…", "detail": "…" } }`.
-    fn reason(&self, response: OutgoingResponse) -> String {
+    fn reason(&self, response: OutgoingResponse, sent: Option<&Map<String, Value>>) -> String {
         let body: Value = serde_json::from_slice(&response.whole_body()).unwrap_or_default();
         let text = |name| body["error"][name].as_str();
         match (text("message"), text("detail")) {
-            (Some(message), Some(detail)) => self.hidden.said(&format!("{message}: {detail}")),
-            (Some(message), None) => self.hidden.said(message),
+            (Some(message), Some(detail)) => self.said_of(sent, &format!("{message}: {detail}")),
+            (Some(message), None) => self.said_of(sent, message),
             (None, _) => "unknown: no error in error response".to_owned(),
         }
     }
@@ -244,6 +249,12 @@ impl<'a> Instance<'a> {
     /// A failure, as Kibana words those of this type.
     pub fn failed(&self, attempt: &str, why: &str, retry: Retry) -> RunFailure {
         RunFailure { retry, ..unexpected(format!("[Action][ServiceNow]: {attempt}. Error: {why}")) }
+    }
+
+    /// A text of the instance about something that was sent, made safe.
+    pub fn said_of(&self, sent: Option<&Map<String, Value>>, text: &str) -> String {
+        let bodies = sent.and_then(|sent| serde_json::to_vec(sent).ok());
+        bodies.iter().fold(self.hidden.clone(), |hidden, body| hidden.and_body(body)).said(text)
     }
 
     /// A text of the instance, made safe.

@@ -258,7 +258,7 @@ async fn import(
     let result = client.request(attempt, Endpoint::ImportSet, Method::POST, url, Some(&row)).await?;
     let first = &result[0];
     if first["status"] == "error" {
-        let why = client.said(first["error_message"].as_str().unwrap_or("Unexpected result"));
+        let why = client.said_of(Some(&row), first["error_message"].as_str().unwrap_or("Unexpected result"));
         return Err(client.failed(attempt, &why, Retry::No).into());
     }
     said_id(client, attempt, first).map_err(InstanceFailure::unclear)

@@ -15,23 +15,19 @@ use super::{
 
 const FAILED: &str = "error posting slack message";
 
-/// Shorter parts of an address, such as `services`, are no secrets.
-const SECRET_PART_CHARS_MIN: usize = 9;
-
 /// Posts one message.
 pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
     let unusable = |why| RunFailure::thrown(why, ErrorSource::User);
     let url = webhook_url(run.secrets).map_err(unusable)?;
     let text = message(run.params).map_err(unusable)?;
-    // Slack may repeat the address, or a part of it.
-    let parts = url.path_segments().into_iter().flatten().filter(|part| part.len() >= SECRET_PART_CHARS_MIN);
-    let hidden = parts.fold(Hidden::of(run.secrets), |hidden, part| hidden.and(part.to_owned()));
+    let body = json!({ "text": text }).to_string();
+    let hidden = Hidden::of(run.secrets).and_address(&url).and_body(body.as_bytes());
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     let request = OutgoingRequest {
         method: Method::POST,
         url,
         headers: HeaderMap::from_iter(headers),
-        body: json!({ "text": text }).to_string().into(),
+        body: body.into(),
         timeout: None,
         is_streamed: false,
         is_beginning_enough: true,

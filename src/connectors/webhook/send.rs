@@ -29,6 +29,7 @@ pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
     let auth = WebhookAuth::read(&config, run.secrets).map_err(unusable)?;
     let body = body(run.params).map_err(unusable)?;
     let hidden = auth.sent.iter().fold(Hidden::of(run.secrets), |hidden, sent| hidden.and(sent.clone()));
+    let hidden = hidden.and_address(&config.url).and_body(body.unwrap_or_default().as_bytes());
     match run.outgoing.send(request(&run, config, auth, body)).await {
         Ok(response) if response.status.is_success() => {
             Ok(RunOutput::data(body.map_or(Value::Null, Value::from)))
