@@ -276,3 +276,23 @@ fn a_case_with_more_comments_than_one_run_takes_is_sent_whole() {
     let notes = incidents[0]["work_notes"].as_array().unwrap();
     assert_eq!((notes.len(), &notes[1_001]), (1_002, &json!("more 1001")));
 }
+
+#[test]
+fn pushes_that_wait_leave_room_for_everything_else() {
+    let instance = Instance::start();
+    let api = api(instance.server.url(), NOBODY);
+    let id = case(&api);
+    instance.server.hold();
+    let statuses = thread::scope(|scope| {
+        let pushes: Vec<_> = (0..70).map(|_| scope.spawn(|| push(&api, &id, "sn").0)).collect();
+        wait_until("pushes that are refused", || {
+            pushes.iter().filter(|push| push.is_finished()).count() == 54
+        });
+        let_it_work(&api, &id);
+        instance.server.release();
+        pushes.into_iter().map(|push| push.join().unwrap()).collect::<Vec<_>>()
+    });
+    let count = |status| statuses.iter().filter(|known| **known == status).count();
+    assert_eq!((count(200), count(429)), (16, 54), "{statuses:?}");
+    assert_eq!(instance.incidents().len(), 1);
+}

@@ -41,7 +41,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use self::error::KibanaError;
+use self::{cases::PushRoom, error::KibanaError};
 use super::{body::BodyMemory, guard::Guard};
 use crate::{connectors::Registry, daemon::push::PushEnder, detect_db::DetectThread};
 
@@ -49,6 +49,7 @@ use crate::{connectors::Registry, daemon::push::PushEnder, detect_db::DetectThre
 pub(super) struct Kibana {
     connectors: Arc<Registry>,
     pushes: Arc<PushEnder>,
+    push_room: PushRoom,
     database: Arc<DetectThread>,
     guard: Arc<Guard>,
     memory: BodyMemory,
@@ -68,7 +69,8 @@ pub(super) fn router<S>(
     database: Arc<DetectThread>,
     guard: Arc<Guard>,
 ) -> Router<S> {
-    let kibana = Arc::new(Kibana { connectors, pushes, database, guard, memory: BodyMemory::shared() });
+    let (push_room, memory) = (PushRoom::default(), BodyMemory::shared());
+    let kibana = Arc::new(Kibana { connectors, pushes, push_room, database, guard, memory });
     Router::new()
         .merge(areas())
         .nest("/s/{space}", areas())

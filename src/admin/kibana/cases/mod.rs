@@ -32,6 +32,7 @@ use axum::{
 use collectors::Clock;
 use serde::Deserialize;
 
+pub(super) use self::push::PushRoom;
 use super::{Kibana, KibanaError, call::ApiCall};
 use crate::{
     cases::{CaseError, CasePerson, CaseStamp, CaseStore},
