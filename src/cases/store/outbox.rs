@@ -61,6 +61,19 @@ impl SentFields {
                 .map(|field| json!(field))
                 .collect(),
         }
+        .trimmed()
+    }
+
+    /// The same as a Kibana keeps them, which trims texts: otherwise a tag would not be known as the one that was sent.
+    pub fn trimmed(self) -> Self {
+        let own = |text: String| trimmed(&text).to_owned();
+        Self {
+            title: own(self.title),
+            description: own(self.description),
+            tags: self.tags.into_iter().map(own).collect(),
+            category: self.category.map(own),
+            ..self
+        }
     }
 }
 
@@ -141,7 +154,8 @@ impl CaseStore<'_> {
             let case = turn.whole_case(&id)?;
             let SentItems { sent, tried, refused } = turn.items(row, &case.version)?;
             let alerts = turn.alerts(row)?;
-            let fields = fields.map_or(Vec::new(), |fields| parsed(&fields));
+            let fields: Vec<SentFields> = fields.map_or(Vec::new(), |fields| parsed(&fields));
+            let fields = fields.into_iter().map(SentFields::trimmed).collect();
             Ok(Some(CaseToSend { case, alerts, remote, fields, sent, tried, refused, tries, creates }))
         })
     }

@@ -151,6 +151,16 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_with_blanks_around_it_is_the_one_that_kibana_has_trimmed() {
+        let sent = fields(" one ", &[" roles ", "x\u{feff}"]).trimmed();
+        let there = fields("one", &["roles", "x", "ccfd:1"]);
+        assert_eq!(change(&[], &sent, &there, "ccfd:1"), None, "it is there");
+        let wanted = fields(" one ", &["x "]).trimmed();
+        let expected = json!({ "tags": ["ccfd:1", "x"] });
+        assert_eq!(change(std::slice::from_ref(&sent), &wanted, &there, "ccfd:1"), Some(expected));
+    }
+
+    #[test]
     fn the_tag_by_which_it_is_found_comes_back() {
         let base = fields("one", &[]);
         let expected = json!({ "tags": ["ccfd:1"] });

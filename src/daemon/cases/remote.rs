@@ -109,7 +109,8 @@ impl From<WireCase> for RemoteCase {
             assignees: case.assignees,
             custom_fields: case.custom_fields,
         };
-        Self { id: case.id, version: case.version, fields }
+        // Kibana did not always trim them.
+        Self { id: case.id, version: case.version, fields: fields.trimmed() }
     }
 }
 

@@ -20,6 +20,7 @@ use super::super::{
     kibana::{CasesApi, CasesApiError},
     remote::{AttachmentThere, RemoteAttachments, RemoteCase, RemoteComment},
 };
+pub(super) use super::fate::CaseCallFate;
 use crate::{
     cases::{CaseStatus, SentFields},
     sinks::remote::{RemoteError, RemoteErrorKind, Service},
@@ -30,49 +31,6 @@ pub(super) const UNLOVED: &str = "unloved";
 
 /// How long a call waits for an answer that does not come.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What happens to a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CaseCallFate {
-    /// It is carried out.
-    Done,
-    /// No answer comes, and nothing was done.
-    LostBefore,
-    /// No answer comes, and it was done.
-    LostAfter,
-    /// The process is killed, and nothing was done.
-    KilledBefore,
-    /// The process is killed, and it was done.
-    KilledAfter,
-    /// Kibana asks to wait.
-    Throttled,
-    /// Someone else has changed the case.
-    Conflict,
-    /// Someone else has changed the case, but what is attached to it is there: Kibana does both at the same time.
-    ConflictAfter,
-    /// It is carried out, and a proxy answers with a page of its own.
-    InterceptedAfter,
-    /// A proxy answers with a page of its own, and nothing was done.
-    InterceptedBefore,
-    /// The key lacks a privilege.
-    Forbidden,
-    /// The key may not touch cases of this owner.
-    NotAllowed,
-    /// Kibana refuses what was sent.
-    Refused,
-    /// It refuses who is to work on the case.
-    NoAssignees,
-    /// It has no such custom field.
-    NoFields,
-    /// The comment that this is about was removed there.
-    Removed,
-    /// So was its case, or so it seems.
-    CaseRemoved,
-    /// What Kibana says of it is more than is read.
-    Large,
-    /// It is carried out, and a proxy finds the answer too large.
-    OversizedAfter,
-}
 
 /// A case, and since when searches show it.
 pub(super) struct FakeCase {
@@ -230,6 +188,12 @@ impl FakeKibana {
 #[async_trait]
 impl CasesApi for FakeKibana {
     async fn with_tag(&self, tag: &str) -> Result<Vec<RemoteCase>, CasesApiError> {
+/// Tags as Kibana keeps them.
+fn trimmed(tags: &Value) -> BTreeSet<String> {
+    let tags: Vec<String> = serde_json::from_value(tags.clone()).unwrap();
+    tags.iter().map(|tag| tag.trim().to_owned()).collect()
+}
+
         let now = self.now();
         self.call("find", tag, |cases| {
             let seen = |case: &&FakeCase| case.seen_at <= now && case.case.fields.tags.contains(tag);
@@ -253,7 +217,7 @@ impl CasesApi for FakeKibana {
             let fields = SentFields {
                 title: text("title"),
                 description: text("description"),
-                tags: serde_json::from_value(body["tags"].clone()).unwrap(),
+                tags: trimmed(&body["tags"]),
                 severity: serde_json::from_value(body["severity"].clone()).unwrap(),
                 category: body["category"].as_str().map(str::to_owned),
                 status: CaseStatus::Open,
@@ -370,7 +334,7 @@ impl CasesApi for FakeKibana {
             }
             let mut fields = serde_json::to_value(&kept.fields).unwrap();
             for (name, value) in change.as_object().unwrap() {
-                fields[name] = value.clone();
+                fields[name] = if name == "tags" { json!(trimmed(value)) } else { value.clone() };
             }
             kept.fields = serde_json::from_value(fields).unwrap();
             kept.version += "+";

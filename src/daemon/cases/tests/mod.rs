@@ -4,6 +4,7 @@ mod answers;
 mod edited;
 mod fake;
 mod faults;
+mod fate;
 mod generated;
 mod names;
 mod refused;
