@@ -104,8 +104,8 @@ pub use self::{
     fields::FieldUse,
     open::FILE_NAME,
     outbox::{
-        ActionClaim, ActionCounts, ActionEvent, ActionResult, ActionState, ConnectorPause, DueAction,
-        ListedAction, ListedWait, OutboxAction, OutboxFilter, SentParams, action_put,
+        ActionClaim, ActionCounts, ActionEvent, ActionResult, ActionState, CLOCK_SLACK, ConnectorPause,
+        DueAction, ListedAction, ListedWait, OutboxAction, OutboxFilter, SentParams, action_put,
     },
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},

@@ -19,6 +19,7 @@
 mod attach;
 mod attached;
 mod claim;
+mod clock;
 mod configure;
 mod create;
 mod edit;

@@ -62,6 +62,11 @@ impl ActionLane {
         self.asked_until.values().copied().filter(|until| now < *until && *until <= latest(now)).max()
     }
 
+    /// The clock was set back by so many seconds.
+    pub(super) fn set_back(&mut self, now: i64, seconds: i64) {
+        self.asked_until.values_mut().filter(|until| **until > now).for_each(|until| *until -= seconds);
+    }
+
     /// Nothing begins for this long.
     pub(super) fn pause(&mut self, wait: Duration, reason: &str) {
         let until = Instant::now() + wait;

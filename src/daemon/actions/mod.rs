@@ -4,6 +4,7 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `worker` | the loop: what is due is begun, and what came of it is kept |
+//! | `clock` | a clock that was set back |
 //! | `change` | other actions in the settings |
 //! | `turns` | what is begun, of what is due |
 //! | `judge` | what follows from an attempt |
@@ -20,6 +21,7 @@
 mod ask;
 mod attempt;
 mod change;
+mod clock;
 mod fit;
 mod follow;
 mod judge;

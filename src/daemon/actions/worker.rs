@@ -90,6 +90,8 @@ pub(super) struct ActionWorker {
     pub(super) looked: Option<Instant>,
     /// When it was last seen where those lead that must wait.
     pub(super) followed: Option<Instant>,
+    /// The second that the clock last showed, once it is known that nothing waits by a later one.
+    pub(super) seen: i64,
 }
 
 impl ActionWorker {
@@ -126,6 +128,7 @@ impl ActionWorker {
             waits_end: None,
             looked: None,
             followed: None,
+            seen: i64::MAX,
         };
         worker.take_up();
         worker
@@ -148,6 +151,10 @@ impl ActionWorker {
             }
             self.follow_connectors().await;
             let mut is_read = self.number.is_some();
+            if is_read {
+                let followed = self.follow_clock().await;
+                is_read = self.keep(followed);
+            }
             if is_read && self.has_left {
                 let ended = self.end_left().await;
                 is_read = self.keep(ended);

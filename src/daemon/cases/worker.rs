@@ -1,5 +1,6 @@
 //! Finds cases that have changed, lets them be sent, and keeps what came of it.
 
+mod clock;
 mod judge;
 mod pause;
 mod running;
@@ -83,6 +84,8 @@ pub(super) struct CaseWorker {
 
 impl CaseWorker {
     pub(super) fn new(
+    /// The second that the clock last showed, once it is known that nothing waits by a later one.
+    seen: i64,
         sender: CaseSender,
         target: CaseTarget,
         progress: Progress,
@@ -104,6 +107,7 @@ impl CaseWorker {
 
     /// The same with so many cases at a time.
     #[cfg(test)]
+            seen: i64::MAX,
     pub(super) fn at_once(self, at_once: usize) -> Self {
         Self { at_once, ..self }
     }
@@ -147,6 +151,7 @@ impl CaseWorker {
             let target = self.target.name.clone();
             let claim = move |db: &mut DetectDb| db.cases(&space).by(worker).claim_to_send(&target, now);
             let claimed = self.sender.database.run(claim);
+        self.follow_clock().await?;
             let Some(case) = claimed.await? else { break };
             self.running.begin(&self.sender, case);
         }

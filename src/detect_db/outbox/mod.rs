@@ -9,6 +9,7 @@
 //! | `pause` | how long connectors must wait |
 //! | `list` | rows for commands: listed, tried again, removed |
 
+mod clock;
 mod list;
 mod pause;
 mod put;
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 pub(super) use self::put::put_closed;
 pub(crate) use self::put::wake;
 pub use self::{
+    clock::CLOCK_SLACK,
     list::{ListedAction, ListedWait, OutboxFilter},
     pause::ConnectorPause,
     put::OutboxAction,

@@ -204,6 +204,29 @@ async fn a_clock_that_is_set_back_does_not_make_a_connector_wait_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_was_an_hour_ahead_makes_nothing_wait_for_that_hour() {
+    for (does, least, restarts) in
+        [(Does::Fails(Retry::Yes), 0, false), (Does::Fails(Retry::Yes), 0, true), (asks(30), 25, false)]
+    {
+        let stage = Stage::new(vec![sends("call", "oncall")], &[("oncall", vec![does])]);
+        stage.raise(&["a"]);
+        stage.later.store(3600, Ordering::SeqCst);
+        let mut working = stage.start();
+        stage.seen(1).await;
+        stage.becomes(0, "waiting").await;
+        stage.later.store(0, Ordering::SeqCst);
+        if restarts {
+            stopped(working).await;
+            working = stage.start();
+        }
+        stage.becomes(0, "done").await;
+        let times = stage.played.times();
+        assert!((least..120).contains(&times[1]), "at least {least}, restarted: {restarts}, {times:?}");
+        working.task.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_secret_an_action_is_parked_with_the_reason_and_goes_out_once_the_secret_is_there() {
     let stage = Stage::new(vec![sends("call", "oncall")], &[]);
     stage.raise(&["a", "b", "c", "d", "e", "f"]);

@@ -1,6 +1,7 @@
 //! Cases on their way to a Kibana in memory, on a clock that waits for nobody.
 
 mod answers;
+mod clock;
 mod edited;
 mod fake;
 mod faults;
@@ -19,7 +20,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -75,6 +76,8 @@ struct Scene {
     retry: RetryDelays,
     registry: RouteRegistry,
     clock: Clock,
+    /// Seconds by which the clock is ahead.
+    ahead: Arc<AtomicI64>,
 }
 
 /// A worker that runs.
@@ -87,8 +90,11 @@ struct Working {
 impl Scene {
     fn new(lag: i64) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let begun = Instant::now();
-        let clock = Clock::from_fn(move || NOW + i64::try_from(begun.elapsed().as_secs()).unwrap());
+        let (begun, ahead) = (Instant::now(), Arc::new(AtomicI64::new(0)));
+        let by = ahead.clone();
+        let clock = Clock::from_fn(move || {
+            NOW + by.load(Ordering::Relaxed) + i64::try_from(begun.elapsed().as_secs()).unwrap()
+        });
         Self {
             path: dir.path().join("detect.db"),
             _dir: dir,
@@ -100,6 +106,7 @@ impl Scene {
             retry: RetryDelays::default(),
             registry: RouteRegistry::default(),
             clock,
+            ahead,
         }
     }
 
