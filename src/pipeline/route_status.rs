@@ -132,6 +132,9 @@ pub struct RouteStatus {
     /// The one that was refused last, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_last: Option<String>,
+    /// The one that failed last and is tried again, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_last: Option<String>,
     /// Size of the dedup set.
     pub dedup_ids: usize,
     /// Requests sent in this run.

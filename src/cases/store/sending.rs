@@ -20,6 +20,8 @@ pub struct CaseOutboxCounts {
     pub failed: u64,
     /// The number of the one that was refused last, and why, without the words of others.
     pub failed_last: Option<(i64, String)>,
+    /// The number of the one that last failed and is tried again, and why, in the same way.
+    pub waiting_last: Option<(i64, String)>,
 }
 
 /// What became of sending a case, as commands show it.
@@ -56,15 +58,10 @@ impl CaseStore<'_> {
             let counts = turn.begun.prepare_cached(sql)?.query_row([turn.space], |row| {
                 let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
                 let (waiting, done, failed) = (count(0)?, count(1)?, count(2)?);
-                Ok(CaseOutboxCounts { waiting, done, failed, failed_last: None })
+                Ok(CaseOutboxCounts { waiting, done, failed, ..CaseOutboxCounts::default() })
             })?;
-            let sql = "SELECT number, answer FROM case_outbox JOIN cases ON cases.id = case_id
-                       WHERE case_outbox.space = ?1 AND state = 'failed' ORDER BY changed_at DESC LIMIT 1";
-            let last = turn.begun.prepare_cached(sql)?.query_row([turn.space], |row| {
-                let answer: Option<String> = row.get(1)?;
-                Ok((row.get(0)?, reason(&answer.unwrap_or_default()).to_owned()))
-            });
-            Ok(CaseOutboxCounts { failed_last: last.optional()?, ..counts })
+            let (failed_last, waiting_last) = (turn.last_of("failed")?, turn.last_of("waiting")?);
+            Ok(CaseOutboxCounts { failed_last, waiting_last, ..counts })
         })
     }
 
@@ -129,6 +126,18 @@ impl CaseStore<'_> {
 }
 
 impl CaseTurn<'_> {
+    /// The number of the case in this state that failed last, and why.
+    fn last_of(&self, state: &str) -> Result<Option<(i64, String)>, CaseFault> {
+        let sql = "SELECT number, answer FROM case_outbox JOIN cases ON cases.id = case_id
+                   WHERE case_outbox.space = ?1 AND state = ?2 AND (state = 'failed' OR has_failed)
+                   ORDER BY changed_at DESC LIMIT 1";
+        let last = self.begun.prepare_cached(sql)?.query_row(params![self.space, state], |row| {
+            let answer: Option<String> = row.get(1)?;
+            Ok((row.get(0)?, reason(&answer.unwrap_or_default()).to_owned()))
+        });
+        Ok(last.optional()?)
+    }
+
     fn send_again(&self, row: i64, creates: bool) -> Result<(), CaseFault> {
         // No version has this number.
         self.forget_refused(row, -1)?;

@@ -155,7 +155,7 @@ fn trouble(line: &RouteLine, now: i64, width: usize) -> String {
             "ccfd alerts actions list",
         ),
         CASE_ROUTES => (
-            format!("{} to send", counted(waiting, "case")),
+            cases_to_send(waiting, status.waiting_last.as_deref()),
             "refused",
             refused_cases(rejected, status.refused_last.as_deref()),
             "ccfd cases show CASE",
@@ -218,6 +218,12 @@ fn place_rows(report: &StatusReport) -> Vec<Vec<String>> {
         });
     }
     rows
+}
+
+/// How many cases wait, and why the one that failed last.
+fn cases_to_send(count: u64, last: Option<&str>) -> String {
+    let count = format!("{} to send", counted(count, "case"));
+    last.map_or_else(|| count.clone(), |last| format!("{count}, tried again: {}", tame(last)))
 }
 
 /// How many cases Kibana refuses, and why the last one.

@@ -1,6 +1,7 @@
 //! Finds cases that have changed, lets them be sent, and keeps what came of it.
 
 mod clock;
+mod contended;
 mod judge;
 mod pause;
 mod running;
@@ -20,6 +21,7 @@ use tokio::{
 };
 
 use self::{
+    contended::ContendedCases,
     pause::SendPause,
     running::{RunningCase, RunningCases, SendEnded},
 };
@@ -78,14 +80,16 @@ pub(super) struct CaseWorker {
     number: Option<RowWorker>,
     /// Whether alerts could not be looked for, the last time.
     is_blind: bool,
+    /// Cases that others change each time, or of which Kibana does not show all.
+    contended: ContendedCases,
     /// When it was last shown how much waits, if nothing was sent since.
     shown: Option<Instant>,
+    /// The second that the clock last showed, once it is known that nothing waits by a later one.
+    seen: i64,
 }
 
 impl CaseWorker {
     pub(super) fn new(
-    /// The second that the clock last showed, once it is known that nothing waits by a later one.
-    seen: i64,
         sender: CaseSender,
         target: CaseTarget,
         progress: Progress,
@@ -101,13 +105,14 @@ impl CaseWorker {
             unsettled: VecDeque::new(),
             number: None,
             is_blind: false,
+            contended: ContendedCases::default(),
             shown: None,
+            seen: i64::MAX,
         }
     }
 
     /// The same with so many cases at a time.
     #[cfg(test)]
-            seen: i64::MAX,
     pub(super) fn at_once(self, at_once: usize) -> Self {
         Self { at_once, ..self }
     }
@@ -140,18 +145,18 @@ impl CaseWorker {
             }
         }
         self.progress.update(|status| status.state = RouteState::Stopped);
-        self.pause.into_failure().into_iter().collect()
+        self.pause.into_failure().into_iter().chain(self.contended.into_failure()).collect()
     }
 
     /// Begins to send the cases that are due, as far as there is room.
     async fn fill(&mut self) -> Result<(), SendFault> {
         let worker = self.begin().await?;
+        self.follow_clock().await?;
         while self.running.count() < self.at_once {
             let (space, now) = (self.sender.space.clone(), self.sender.clock.now());
             let target = self.target.name.clone();
             let claim = move |db: &mut DetectDb| db.cases(&space).by(worker).claim_to_send(&target, now);
             let claimed = self.sender.database.run(claim);
-        self.follow_clock().await?;
             let Some(case) = claimed.await? else { break };
             self.running.begin(&self.sender, case);
         }
@@ -255,7 +260,9 @@ impl CaseWorker {
             }
             status.waiting = counts.waiting;
             status.refused = counts.failed;
-            status.refused_last = counts.failed_last.map(|(number, why)| format!("#{number}: {why}"));
+            let last = |last: Option<(i64, String)>| last.map(|(number, why)| format!("#{number}: {why}"));
+            (status.waiting_last, status.refused_last) =
+                (last(counts.waiting_last), last(counts.failed_last));
             status.delivered = counts.done;
             status.last_read = Some(now);
         });

@@ -69,6 +69,8 @@ pub(super) struct FakeKibana {
     pub(super) hides_history: AtomicBool,
     /// Whether an answer says no more than that something is attached.
     pub(super) is_brief: AtomicBool,
+    /// Whether it counts more attachments than it shows.
+    pub(super) shows_less: AtomicBool,
 }
 
 impl FakeKibana {
@@ -91,6 +93,7 @@ impl FakeKibana {
             is_old: AtomicBool::default(),
             hides_history: AtomicBool::default(),
             is_brief: AtomicBool::default(),
+            shows_less: AtomicBool::default(),
         }
     }
 
@@ -185,15 +188,15 @@ impl FakeKibana {
     }
 }
 
-#[async_trait]
-impl CasesApi for FakeKibana {
-    async fn with_tag(&self, tag: &str) -> Result<Vec<RemoteCase>, CasesApiError> {
 /// Tags as Kibana keeps them.
 fn trimmed(tags: &Value) -> BTreeSet<String> {
     let tags: Vec<String> = serde_json::from_value(tags.clone()).unwrap();
     tags.iter().map(|tag| tag.trim().to_owned()).collect()
 }
 
+#[async_trait]
+impl CasesApi for FakeKibana {
+    async fn with_tag(&self, tag: &str) -> Result<Vec<RemoteCase>, CasesApiError> {
         let now = self.now();
         self.call("find", tag, |cases| {
             let seen = |case: &&FakeCase| case.seen_at <= now && case.case.fields.tags.contains(tag);
@@ -238,6 +241,9 @@ fn trimmed(tags: &Value) -> BTreeSet<String> {
     async fn attachments(&self, id: &str) -> Result<RemoteAttachments, CasesApiError> {
         let now = self.now();
         self.call("attachments", id, |cases| {
+            if self.shows_less.load(Ordering::Relaxed) {
+                return Err(CasesApiError::Conflict);
+            }
             let mut all = RemoteAttachments::default();
             let case = cases.get(id).ok_or(CasesApiError::Gone)?;
             for (_, attachment) in case.attachments.iter().filter(|(seen_at, _)| *seen_at <= now) {

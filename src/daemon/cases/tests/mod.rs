@@ -4,8 +4,8 @@ mod answers;
 mod clock;
 mod edited;
 mod fake;
-mod faults;
 mod fate;
+mod faults;
 mod generated;
 mod names;
 mod refused;
@@ -91,6 +91,7 @@ impl Scene {
     fn new(lag: i64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (begun, ahead) = (Instant::now(), Arc::new(AtomicI64::new(0)));
+        let right = Clock::from_fn(move || NOW + i64::try_from(begun.elapsed().as_secs()).unwrap());
         let by = ahead.clone();
         let clock = Clock::from_fn(move || {
             NOW + by.load(Ordering::Relaxed) + i64::try_from(begun.elapsed().as_secs()).unwrap()
@@ -98,7 +99,7 @@ impl Scene {
         Self {
             path: dir.path().join("detect.db"),
             _dir: dir,
-            kibana: Arc::new(FakeKibana::new(clock.clone(), lag)),
+            kibana: Arc::new(FakeKibana::new(right, lag)),
             has_index: true,
             target: "kibana one".to_owned(),
             space: DEFAULT_SPACE.to_owned(),

@@ -114,3 +114,34 @@ async fn the_alerts_of_all_attachments_of_a_case_are_looked_for_at_once() {
     assert_eq!(scene.attached(&case).0.len(), 1);
     assert!(scene.sending(&case).answer.unwrap().contains("3 alerts"));
 }
+
+/// The lines of a log that name a case that waits.
+fn said(log: &std::path::Path) -> usize {
+    std::fs::read_to_string(log).unwrap().matches("WARN").count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_case_of_which_kibana_never_shows_all_is_said_once_shown_with_the_reason_and_no_success_at_the_end()
+{
+    let scene = Scene::new(0);
+    let log = scene.path.with_extension("log");
+    let file = std::sync::Arc::new(std::fs::File::create(&log).unwrap());
+    let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(file).finish();
+    let _guard = tracing::subscriber::set_default(lines);
+    scene.kibana.shows_less.store(true, Ordering::Relaxed);
+    scene.create("one");
+    let failures = scene.send().await;
+    assert!(failures.len() == 1 && failures[0].to_string().contains("#1"), "{failures:?}");
+    assert_eq!(said(&log), 1);
+    let working = scene.start();
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!(said(&log), 2, "once in the first run, once in the second");
+    let shown = scene.status().waiting_last.unwrap_or_default();
+    assert!(shown.starts_with("#1: ") && shown.contains("did not show all of it"), "{shown}");
+    scene.kibana.shows_less.store(false, Ordering::Relaxed);
+    sleep(Duration::from_secs(120)).await;
+    assert_eq!((scene.status().waiting, scene.status().waiting_last), (0, None));
+    working.stop.request();
+    assert!(working.task.await.unwrap().is_empty());
+    assert_eq!(said(&log), 2);
+}

@@ -2,6 +2,7 @@
 
 use super::{
     CaseWorker,
+    contended::CONTENDED,
     pause::FailedCase,
     running::{RunningCase, SendEnded},
 };
@@ -22,6 +23,9 @@ impl CaseWorker {
         let now = self.sender.clock.now();
         let SendEnded { done, is_unsure } = ended;
         let sure = if is_unsure { self.target.search_lag } else { 0 };
+        if !matches!(done, Err(SendFault::Conflict)) {
+            self.contended.passed(case);
+        }
         match done {
             Ok(CaseSent::Whole(text)) => {
                 self.pause.worked(&self.progress);
@@ -60,8 +64,8 @@ impl CaseWorker {
                 ActionResult::Again(now + REPAIR_INTERVAL, text)
             }
             Err(SendFault::Conflict) => {
-                let text = "the case was changed in Kibana each time, or Kibana did not show all of it";
-                ActionResult::Again(now + sure.max(i64::from(case.tries.min(60))), text.to_owned())
+                self.contended.met(case);
+                ActionResult::Again(now + sure.max(i64::from(case.tries.min(60))), CONTENDED.to_owned())
             }
             Err(SendFault::Remote(error)) => {
                 let text = error.to_string();
