@@ -180,9 +180,11 @@ fn joined(mut found: Vec<(Range<usize>, &'static str)>) -> Vec<(Range<usize>, &'
         match joined.last_mut() {
             Some((before, label)) if place.start < before.end => {
                 before.end = before.end.max(place.end);
-                if *label != shown {
-                    *label = SECRET;
-                }
+                *label = match (*label, shown) {
+                    (known, new) if known == new || new == BODY => known,
+                    (BODY, new) => new,
+                    _ => SECRET,
+                };
             }
             Some(_) | None => joined.push((place, shown)),
         }

@@ -57,12 +57,12 @@ async fn a_recipient_is_hidden_however_the_server_writes_it() {
 #[tokio::test]
 async fn a_server_that_repeats_the_message_tells_none_of_it() {
     let server = Smtp::start(Encryption::None);
-    let text = "554 5.6.0 refused: granted to a stranger from here (spam)\r\n";
+    let text = "554 5.6.0 refused: granted to a stranger from here (junk)\r\n";
     server.answer(".", Answer::Says(text));
     let params = json!({ "to": ["ada@example.com"], "subject": "s", "message": "Owner role granted to a stranger from here" });
     let failed = made(".email", config(&server), &SECRETS).run(params).await.unwrap_err();
     let said = failed.service_message.unwrap();
-    assert!(said.ends_with(": 554 5.6.0 refused: [body] (spam)"), "{said}");
+    assert!(said.ends_with(": 554 5.6.0 refused: [body] (junk)"), "{said}");
 }
 
 #[tokio::test]

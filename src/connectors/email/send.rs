@@ -14,7 +14,7 @@ use lettre::{
     },
 };
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -35,6 +35,10 @@ use super::{
 const QUIT_WAIT: Duration = Duration::from_secs(1);
 /// The shortest name of a recipient that is hidden.
 const NAME_CHARS_MIN: usize = 4;
+/// The parameters that are the message.
+const TEXTS: [&str; 3] = ["subject", "message", "messageHTML"];
+/// What ends the headers of a message.
+const HEADERS_END: &[u8] = b"\r\n\r\n";
 /// What part of the longest response passes before refused recipients are tried again: 6 s of a minute.
 const AGAIN_AFTER: u32 = 10;
 
@@ -105,6 +109,8 @@ fn part(address: &Address) -> String {
 fn hidden(run: &RunContext<'_>, config: &EmailConfig, recipients: &[Mailbox], message: &[u8]) -> Hidden {
     let secret = |name| run.secrets.get(name).map(ExposeSecret::expose_secret).unwrap_or_default();
     let plain = STANDARD.encode(format!("\0{}\0{}", secret("user"), secret("password")));
+    let texts = run.params.iter().filter(|(name, _)| TEXTS.contains(&name.as_str()));
+    let texts: Map<String, Value> = texts.map(|(name, text)| (name.clone(), text.clone())).collect();
     let names = recipients.iter().filter_map(|mailbox| mailbox.name.clone());
     // A shorter one is found in ordinary words.
     let names = names.filter(|name| name.chars().count() >= NAME_CHARS_MIN);
@@ -112,8 +118,14 @@ fn hidden(run: &RunContext<'_>, config: &EmailConfig, recipients: &[Mailbox], me
     addresses
         .chain(names)
         .fold(Hidden::of(run.secrets).and(plain), |hidden, text| hidden.and_as(text, ADDRESS))
-        .and_body(message)
-        .and_body(Value::from(run.params.clone()).to_string().as_bytes())
+        .and_body(text_of(message))
+        .and_body(Value::from(texts).to_string().as_bytes())
+}
+
+/// A message without its headers, which name who sends and gets it.
+fn text_of(message: &[u8]) -> &[u8] {
+    let end = message.windows(HEADERS_END.len()).position(|bytes| bytes == HEADERS_END);
+    end.and_then(|end| message.get(end..)).unwrap_or_default()
 }
 
 /// For whom the server took a message.

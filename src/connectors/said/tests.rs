@@ -289,6 +289,8 @@ fn the_parts_of_an_address_are_hidden_and_what_every_address_has_is_not() {
 #[test]
 fn what_was_sent_is_hidden_where_it_is_repeated() {
     let hidden = Hidden::one(None).and_body(br#"{"title":"Owner role granted","by":"ann"}"#);
-    assert_eq!(hidden.said("no such role: Owner role granted (x)"), "no such role: [body] (x)");
+    assert_eq!(hidden.said("unknown group: Owner role granted (x)"), "unknown group: [body] (x)");
+    let with_address = hidden.clone().and_body(b"Owner role granted to ann@example.com and others");
+    assert_eq!(with_address.said("granted to ann@example.com and so"), "[address] so");
     assert_eq!(hidden.said(r#"bad: {"title":"Owner role granted","by":"ann"}"#), r#"bad: {"[body]"}"#);
 }

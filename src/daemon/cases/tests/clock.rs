@@ -14,7 +14,9 @@ async fn a_case_that_failed_while_the_clock_was_ahead_is_sent_when_it_would_be_w
         let case = scene.create("one");
         scene.kibana.will([Done, LostAfter]);
         let mut working = scene.start();
-        while scene.sending(&case).answer.is_none() {
+        // It is sent nowhere before the worker has begun.
+        let answer = || scene.by(|cases, _| cases.sending(&case).unwrap()).and_then(|sending| sending.answer);
+        while answer().is_none() {
             sleep(Duration::from_millis(100)).await;
         }
         scene.ahead.store(0, Ordering::Relaxed);
