@@ -80,6 +80,7 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
     let assembly = Assembly::new(config, context.environment.clone());
     let mut retry = RejectsRetry {
         runtime,
+        begun: Clock::system().now(),
         assembly,
         arguments,
         stop,
@@ -107,6 +108,8 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
 
 struct RejectsRetry<'a> {
     runtime: Runtime,
+    /// When it began. An alert says that a sink has it since then, and later versions of it say the same.
+    begun: i64,
     assembly: Arc<Assembly>,
     arguments: &'a Arguments,
     stop: Shutdown,
@@ -215,7 +218,7 @@ impl RejectsRetry<'_> {
     /// An alert as it is now: when it was saved, it may have had another status. `None` if it is no longer kept.
     fn alert(&mut self, kept: &KeptReject<'_>) -> Result<Option<Record>, Break> {
         let Some(id) = kept.id() else { return Ok(None) };
-        let again = alerts::refused_again(&self.assembly, kept.route, kept.sink(), &id);
+        let again = alerts::refused_again(&self.assembly, kept.route, kept.sink(), &id, self.begun);
         again.map_err(|error| Break::Failed(error.into()))
     }
 
@@ -265,7 +268,7 @@ impl RejectsRetry<'_> {
         if batch.table.name == ALERTS.name {
             let ids = records.iter().enumerate().filter(|(place, _)| !not_taken.contains(place));
             let ids = ids.filter_map(|(_, record)| Some(record.id_text()?.into_owned()));
-            alerts::note_taken(&self.assembly, &batch.route, ids)
+            alerts::note_taken(&self.assembly, &batch.route, ids, self.begun)
                 .map_err(|error| Break::Failed(error.into()))?;
         }
         if self.taken.len() > REMEMBERED_MAX {

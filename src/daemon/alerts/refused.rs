@@ -11,8 +11,8 @@ use crate::{
     sinks::SinkError,
 };
 
-/// The record of an alert as it is now, for the route to a sink that has refused it. `None` if it is no longer kept, or the
-/// sink is not configured.
+/// The record of an alert as it is now, for the route to a sink that has refused it and has it from `now` on. `None` if it is no
+/// longer kept, or the sink is not configured.
 ///
 /// # Errors
 ///
@@ -22,17 +22,18 @@ pub fn refused_again(
     route: &str,
     sink: &str,
     id: &str,
+    now: i64,
 ) -> Result<Option<Record>, SinkError> {
     let (Some(settings), Some(db)) = (assembly.config.sinks.get(sink), open(assembly)?) else {
         return Ok(None);
     };
     let Some(due) = db.refused_alert(route, id)? else { return Ok(None) };
-    let made = record(&due, AlertForm::of(settings), assembly.clock.now());
+    let made = record(&due, AlertForm::of(settings), now);
     let path = assembly.config.state.dir.join(FILE_NAME).display().to_string();
     made.map(Some).map_err(|error| SinkError::Io { path, source: io::Error::other(error) })
 }
 
-/// Notes that the sink of a route has taken these alerts after all.
+/// Notes that the sink of a route has taken these alerts after all, and has them since `now`, as their records say.
 ///
 /// # Errors
 ///
@@ -41,13 +42,14 @@ pub fn note_taken(
     assembly: &Assembly,
     route: &str,
     ids: impl Iterator<Item = String>,
+    now: i64,
 ) -> Result<(), SinkError> {
     let Some(mut db) = open(assembly)? else { return Ok(()) };
     let mut taken = Vec::new();
     for id in ids {
         taken.extend(db.refused_alert(route, &id)?);
     }
-    db.note_delivered(route, &taken, assembly.clock.now())
+    db.note_delivered(route, &taken, now)
 }
 
 fn open(assembly: &Assembly) -> Result<Option<DetectDb>, SinkError> {
