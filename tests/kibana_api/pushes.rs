@@ -136,7 +136,7 @@ fn a_push_whose_creation_ends(step: Step, incidents: usize) {
 #[test]
 fn a_push_whose_answer_was_lost_holds_up_the_next_one_which_finds_what_has_arrived() {
     a_push_whose_creation_ends(Fate::Lost.into(), 1);
-    for status in [502, 504] {
+    for status in [408, 500, 502, 504] {
         a_push_whose_creation_ends(Reply::status(status).into(), 0);
     }
 }

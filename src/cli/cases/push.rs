@@ -38,7 +38,7 @@ pub struct Arguments {
 }
 
 fn say_wait() {
-    say(format_args!("another push is sending this case; waiting for it"));
+    say(format_args!("another push is sending this case, or may still create it there; waiting"));
 }
 
 /// Ends the push on a signal.

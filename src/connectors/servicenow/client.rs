@@ -69,6 +69,18 @@ impl InstanceFailure {
     }
 }
 
+/// Whether a status other than success says nothing about what was done: a gateway did not hear the answer, or the instance has
+/// cancelled the transaction, which may be after the change.
+fn is_unclear(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
 impl From<RunFailure> for InstanceFailure {
     /// One that was not sent, or refused.
     fn from(failure: RunFailure) -> Self {
@@ -145,9 +157,7 @@ impl<'a> Instance<'a> {
         let status = response.status;
         self.result(&place, response, body).map_err(|failure| InstanceFailure {
             failure,
-            // What it answered is not readable, or a gateway did not hear it.
-            may_be_done: status.is_success()
-                || matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT),
+            may_be_done: status.is_success() || is_unclear(status),
         })
     }
 
