@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod deploy;
 pub mod detect;
 pub mod detect_db;
+mod digest;
 mod files;
 pub mod lists;
 pub mod log_throttle;

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::text::{self, Align};
-use crate::sinks::sqlite::query::{ResultCell, Rows};
+use crate::{
+    digest::hex,
+    sinks::sqlite::query::{ResultCell, Rows},
+};
 
 /// How many rows determine the widths of a table; later ones are written as they come.
 const MEASURED_ROWS: usize = 100;
@@ -121,10 +124,6 @@ fn cut(text: &str, chars_max: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(chars_max - 1).chain(['…']).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// One JSON object per line, for programs: every value is exact.

@@ -68,6 +68,5 @@ pub use self::{
         UNEXPECTED,
     },
     servicenow::parts_of_gone_incident,
-    stable_id::hash_hex,
     stream_timing::StreamTiming,
 };

@@ -4,7 +4,8 @@
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
-use super::{connector::ConnectorSecrets, connector_type::ConnectorType, stable_id::hash_hex};
+use super::{connector::ConnectorSecrets, connector_type::ConnectorType};
+use crate::digest::hash_hex;
 
 /// The settings that have the address, by the types that have one there.
 const ADDRESSES: [&str; 4] = ["url", "apiUrl", "host", "service"];

@@ -1,8 +1,6 @@
 //! Names of runs that are the same at each attempt, for receivers that know what they did already.
 
-use std::fmt::Write;
-
-use aws_lc_rs::digest::{SHA256, digest};
+use crate::digest::hash_hex;
 
 /// The length of a SHA-256 in hexadecimal digits: every name fits where this many characters fit.
 const CHARS_MAX: usize = 64;
@@ -19,19 +17,6 @@ pub fn stable_id(key: &str) -> String {
 /// What a run is about: the id of its alert or case, with which its key begins.
 pub fn subject(key: &str) -> &str {
     key.split_once(':').map_or(key, |(subject, _)| subject)
-}
-
-/// The SHA-256 of some bytes, in lower-case hexadecimal digits.
-pub fn hash_hex(bytes: &[u8]) -> String {
-    hex(digest(&SHA256, bytes).as_ref())
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

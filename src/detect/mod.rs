@@ -4,10 +4,8 @@
 //! | --- | --- |
 //! | `model` | a checked set of rules as data, and what one record means to it: the seam between the other parts |
 //! | `rules` | the language of rules: Sigma files, checked and compiled into a set that judges records |
-//! | `digest` | what replaces texts that are too long or must not be shown |
 //! | `episodes` | correlation by event time: which matches belong together, whatever the order of their arrival |
 
-pub mod digest;
 pub mod episodes;
 mod match_shown;
 mod matches;

@@ -13,10 +13,12 @@ use super::{
     rules::KnownRule,
     store::Turn,
 };
-use crate::detect::{
+use crate::{
+    detect::{
+        episodes::{Episode, TickValue},
+        model::RuleIndex,
+    },
     digest::digest_number,
-    episodes::{Episode, TickValue},
-    model::RuleIndex,
 };
 
 /// What has changed in a group.

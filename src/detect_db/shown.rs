@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use smallvec::SmallVec;
 
 use super::matches::SHOWN_FEW;
-use crate::detect::{digest::digest_text, model::MatchShown};
+use crate::{detect::model::MatchShown, digest::digest_text};
 
 /// Fields of a match or an alert.
 const FIELDS_MAX: usize = 40;

@@ -4,7 +4,6 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,7 +11,7 @@ use super::{
     difference::{Class, Difference},
     verdict::Verdict,
 };
-use crate::tables::format_utc;
+use crate::{digest::hash_hex, tables::format_utc};
 
 /// The version of this format.
 pub const FORMAT: u32 = 1;
@@ -251,16 +250,11 @@ impl Report {
         if let Some(fields) = value.as_object_mut() {
             fields.remove("sha256");
         }
-        Ok(hex(digest(&SHA256, value.to_string().as_bytes()).as_ref()))
+        Ok(hash_hex(value.to_string().as_bytes()))
     }
 
     /// One page for people.
     pub fn text(&self) -> String {
         text::text(self)
     }
-}
-
-/// Lower-case hex digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,9 +1,9 @@
 //! The ids of groups and cases, as Kibana computes them: the same alerts have the same cases there and here.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
 use super::{CaseRule, CasesAction};
+use crate::digest::hash_hex;
 
 /// The id of a group's record.
 pub(super) fn oracle_id(rule: &CaseRule, action: &CasesAction, grouping: &Map<String, Value>) -> String {
@@ -28,8 +28,7 @@ pub(super) fn made_for(rule: &CaseRule, action: &CasesAction) -> String {
 /// The SHA-256 of texts that are there.
 fn hashed(parts: &[&str]) -> String {
     let there: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
-    let hash = digest(&SHA256, there.join(":").as_bytes());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash_hex(there.join(":").as_bytes())
 }
 
 /// JSON with its members in order, so that it is the same text each time: this map is a sorted one.

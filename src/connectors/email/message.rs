@@ -2,10 +2,7 @@
 
 use std::time::SystemTime;
 
-use aws_lc_rs::{
-    digest::{SHA256, digest},
-    rand,
-};
+use aws_lc_rs::rand;
 use chrono::{DateTime, Utc};
 use lettre::{
     Message,
@@ -15,7 +12,8 @@ use lettre::{
     },
 };
 
-use super::{super::stable_id::hex, config::EmailConfig, params::EmailParams};
+use super::{config::EmailConfig, params::EmailParams};
+use crate::digest::{hash_hex, hex};
 
 /// A message with its name.
 pub struct Composed {
@@ -70,5 +68,5 @@ fn name_of(run: Option<&str>) -> String {
             Err(_) => hex(&Utc::now().timestamp_nanos_opt().unwrap_or_default().to_be_bytes()),
         };
     };
-    hex(digest(&SHA256, run.as_bytes()).as_ref())
+    hash_hex(run.as_bytes())
 }

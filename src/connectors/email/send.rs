@@ -22,7 +22,6 @@ use super::{
         outgoing::OutgoingError,
         run::{ErrorSource, Retry, RunContext, RunFailure, RunOutput},
         said::{ADDRESS, Hidden},
-        stable_id::hash_hex,
     },
     config::EmailConfig,
     connection,
@@ -30,6 +29,7 @@ use super::{
     params::EmailParams,
     undelivered::Undelivered,
 };
+use crate::digest::hash_hex;
 
 /// How long the server may take to say goodbye, after it has accepted the message.
 const QUIT_WAIT: Duration = Duration::from_secs(1);

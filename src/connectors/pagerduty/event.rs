@@ -3,7 +3,8 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::super::{fields::StrictFields, hash_hex, response::iso, stable_id::stable_id};
+use super::super::{fields::StrictFields, response::iso, stable_id::stable_id};
+use crate::digest::hash_hex;
 
 /// The most characters of a summary, by PagerDuty. Templates make texts of any length, so a longer one is cut.
 const SUMMARY_CHARS_MAX: usize = 1024;

@@ -10,9 +10,9 @@ use crate::{
         error::ConnectorError,
         param_language::{ParamLanguage, each_text},
         receiver::{doer, receiver},
-        stable_id::hash_hex,
     },
     detect_db::KeyedRun,
+    digest::hash_hex,
 };
 
 /// A connector whose settings and secrets are there.

@@ -9,13 +9,14 @@ use super::{
     super::{
         progress::RunProgress,
         run::{Retry, RunFailure},
-        stable_id::{hash_hex, stable_id, subject},
+        stable_id::{stable_id, subject},
     },
     client::{Endpoint, Instance, InstanceFailure},
     incident::{Incident, TABLE, UNREADABLE, sys_id},
     params::Push,
     read,
 };
+use crate::digest::hash_hex;
 
 /// Where Elastic's application takes rows, and its name in the instance.
 const IMPORT_SET: &str = "x_elas2_inc_int_elastic_incident";

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::stable_id::hex;
+use crate::digest::hex;
 
 /// In front of a key in Base64, as the scheme writes keys.
 const BASE64_PREFIX: &str = "whsec_";

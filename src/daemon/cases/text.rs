@@ -1,7 +1,6 @@
 //! What a Kibana gets to read: comments of people, and the summary of alerts. Each text ends with the name by which it is found
 //! again, so that it is added once.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::{
@@ -9,6 +8,7 @@ use crate::{
         AttachedAlert, SENT_NAME, TEXT_CHARS_MAX, cut_text, length,
         markdown::{code, plain},
     },
+    digest::hash_hex,
     tables::ALERTS,
 };
 
@@ -30,7 +30,7 @@ pub(super) fn is_part(name: &str, of: &str) -> bool {
 
 /// What is remembered of a comment that was sent, to see whether it was changed here.
 pub(super) fn content(text: &str) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash_hex(text.as_bytes())
 }
 
 /// The name at the end of a text, if it has one.

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::{assembly::Assembly, backfill::Moment};
 use crate::{
     config::{CollectorSettings, Config, SinkSettings},
+    digest::{hash_hex, hex},
     pipeline::{
         checkpoint::Checkpoint,
         names::{is_of_verification, repair_name, route_name, verify_name},
@@ -29,7 +30,7 @@ use crate::{
     tables::format_utc,
     verify::{
         self, chain,
-        report::{ALGORITHM, FORMAT, Report, ReportClock, SinkSide, SourceSide, Totals, hex},
+        report::{ALGORITHM, FORMAT, Report, ReportClock, SinkSide, SourceSide, Totals},
         verdict::Verdict,
     },
 };
@@ -214,13 +215,12 @@ fn begin_report(
     question: &Question,
 ) -> Report {
     let configuration = format!("{settings:?} {sink:?} {:?}", assembly.config.retries.get(&wanted.sink));
-    let configuration = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, configuration.as_bytes());
     Report {
         format: FORMAT,
         run: id.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         operator: wanted.operator.clone(),
-        configuration: hex(configuration.as_ref()),
+        configuration: hash_hex(configuration.as_bytes()),
         collector: wanted.collector.clone(),
         list: settings.source.list.name.to_owned(),
         sink: wanted.sink.clone(),

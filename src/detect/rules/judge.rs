@@ -17,10 +17,8 @@ use super::{
     value::RowValue,
 };
 use crate::{
-    detect::{
-        digest::TextsDigest,
-        model::{Match, MatchShown, MatchValue, Matches, SeenBy},
-    },
+    detect::model::{Match, MatchShown, MatchValue, Matches, SeenBy},
+    digest::TextsDigest,
     tables::{Table, top_level},
 };
 

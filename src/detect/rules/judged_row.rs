@@ -11,7 +11,7 @@ use super::{
     value::RowValue,
 };
 use crate::{
-    detect::digest::digest_text,
+    digest::digest_text,
     tables::{ColumnKind, LazyRow, Table},
 };
 

@@ -5,8 +5,8 @@
 use rusqlite::{TransactionBehavior, params};
 
 use crate::{
-    connectors::hash_hex,
     detect_db::DetectDb,
+    digest::hash_hex,
     sinks::{SinkError, sqlite::of_database},
 };
 

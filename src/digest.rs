@@ -1,24 +1,40 @@
-//! What replaces a text that is too long or must not be shown. Those who write records can choose texts that share a fast hash,
-//! so that many count as one; for a digest nobody can.
+//! SHA-256, and bytes in hexadecimal digits.
+//!
+//! Those who write records can choose texts that share a fast hash, so that many count as one; for a digest nobody can.
 
 use std::fmt::Write as _;
 
-use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 
-/// Bytes of it that are shown: enough that no two texts share them, also if somebody looks for some that do.
+/// Bytes of a digest that are shown in the place of a text: enough that no two texts share them, also if somebody looks for some
+/// that do.
 const SHOWN_BYTES: usize = 16;
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a text cannot fail.
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The SHA-256 of some bytes, in lower-case hexadecimal digits.
+pub fn hash_hex(bytes: &[u8]) -> String {
+    hex(digest(&SHA256, bytes).as_ref())
+}
 
 /// A number for a text. To find a text for a given number takes as many tries as there are numbers.
 pub fn digest_number(text: &[u8]) -> i64 {
     digest(&SHA256, text).as_ref().first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes))
 }
 
-/// 32 hexadecimal digits for a text.
+/// What replaces a text that is too long or must not be shown: 32 hexadecimal digits.
 pub fn digest_text(text: &[u8]) -> String {
-    shown(&digest(&SHA256, text))
+    shown(digest(&SHA256, text).as_ref())
 }
 
-/// 32 hexadecimal digits for several texts, one after the other.
+/// The same for several texts, one after the other.
 pub struct TextsDigest(Context);
 
 impl Default for TextsDigest {
@@ -37,17 +53,12 @@ impl TextsDigest {
 
     /// The digits for all of them.
     pub fn text(self) -> String {
-        shown(&self.0.finish())
+        shown(self.0.finish().as_ref())
     }
 }
 
-fn shown(digest: &Digest) -> String {
-    let mut text = String::with_capacity(2 * SHOWN_BYTES);
-    for byte in digest.as_ref().iter().take(SHOWN_BYTES) {
-        // Writing to a text cannot fail.
-        _ = write!(text, "{byte:02x}");
-    }
-    text
+fn shown(digest: &[u8]) -> String {
+    hex(digest.get(..SHOWN_BYTES).unwrap_or(digest))
 }
 
 #[cfg(test)]
@@ -56,6 +67,7 @@ mod tests {
 
     #[test]
     fn it_is_the_beginning_of_the_sha_256_of_the_text() {
+        assert!(hash_hex(b"abc").starts_with(&digest_text(b"abc")));
         assert_eq!(digest_text(b"abc"), "ba7816bf8f01cfea414140de5dae2223");
         assert_eq!(digest_number(b"abc").to_le_bytes(), [0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea]);
     }
