@@ -1,25 +1,20 @@
-//! What is added to a group, and where it goes: to the piece of its day, to the journal, and to the table of pieces.
+//! What is added to a group, and where it goes: to a piece of its days, to the journal, and to the table of pieces.
 
 use super::{
     held_group::HeldGroup,
-    held_piece::{ClosedPiece, OpenPiece, PieceGrowth, PieceLane, PieceSpan, StoredPiece, give},
+    held_piece::{ClosedPiece, OpenPiece, PieceGrowth, PieceLane, PieceSpan, StoredPiece, UnreadPart, give},
     piece::{PieceEntry, PieceTexts, PieceWriter, ShownPair},
+    piece_reader::{ReadPiece, read_piece},
+    retain::DAY_SECONDS,
 };
 
 /// A piece that has as many bytes is not continued: what a read of it costs is bounded.
 const PIECE_BYTES: usize = 16 << 10;
 /// The same of one that holds both lanes.
 const BOTH_BYTES: usize = 2 << 10;
-/// Seconds of event time in one piece at most: it is removed as a whole.
-pub(super) const PIECE_SECONDS: i64 = 24 * 60 * 60;
-/// Rough sizes in memory, in bytes: of the texts of a piece, and of what writes it.
-const TEXTS_WEIGHT: usize = 200;
-const WRITER_WEIGHT: usize = 400;
-/// The same of what is known of a piece in the table.
-const STORED_WEIGHT: usize = 48;
 
 impl HeldGroup {
-    /// Adds a change, in memory and to the piece of its day.
+    /// Adds a change, in memory and to a piece of its days.
     pub(super) fn add<'s>(
         &mut self,
         entry: PieceEntry<'_>,
@@ -32,10 +27,11 @@ impl HeldGroup {
             PieceEntry::Hit { at, .. } | PieceEntry::Tick { at, .. } => (*at, PieceLane::Ticks, 0),
         };
         let place = self.open_piece(lane, at, now);
-        let piece = &mut self.open[place];
+        let contents = self.contents();
+        let piece = &mut contents.open[place];
         let place = piece.texts;
-        let texts = &mut self.texts[place];
-        let before = piece.writer.bytes.len();
+        let texts = &mut contents.texts[place];
+        let before = piece.writer.heap_bytes() + texts.heap_bytes();
         let entry = match entry {
             PieceEntry::Match { at, record, origin, input, .. } => {
                 let shown = piece.writer.shown(texts, pairs);
@@ -48,48 +44,94 @@ impl HeldGroup {
             other @ (PieceEntry::Hit { .. } | PieceEntry::Tick { .. }) => other,
         };
         piece.writer.add(texts, &entry);
-        // Most of them are texts, which are there twice.
-        self.weight += 2 * (piece.writer.bytes.len() - before);
         piece.span.from = piece.span.from.min(at);
         piece.span.to = piece.span.to.max(at);
         piece.span.matches += matches;
         piece.span.arrived = piece.span.arrived.max(now);
+        let more = piece.writer.heap_bytes() + texts.heap_bytes() - before;
+        self.weight += more;
         self.has_grown = true;
         self.apply(&entry, place);
     }
 
     /// The piece to which changes of this second are added.
     fn open_piece(&mut self, lane: PieceLane, at: i64, now: i64) -> usize {
-        let day = at.div_euclid(PIECE_SECONDS);
-        let found = self.open.iter().position(|piece| piece.day == day && piece.lane.is_about(lane));
+        let day = first_day(at, self.piece_seconds);
+        let contents = self.contents();
+        let found = contents.open.iter().position(|piece| piece.day == day && piece.lane.is_about(lane));
         let mut is_small = true;
-        if let Some(place) = found {
-            let piece = &self.open[place];
-            let bytes_max = if piece.lane == PieceLane::Both { BOTH_BYTES } else { PIECE_BYTES };
-            if piece.writer.bytes.len() < bytes_max {
-                return place;
+        match found {
+            Some(place) => {
+                let piece = &contents.open[place];
+                if !is_full(piece.lane, piece.writer.bytes.len()) {
+                    return place;
+                }
+                self.read_open(place);
+                let full = self.contents().open.swap_remove(place);
+                self.closed.push(full.into());
+                is_small = false;
             }
-            let full = self.open.swap_remove(place);
-            self.close(full);
-            is_small = false;
+            None => {
+                if let Some(place) = self.reopen_piece(lane, day) {
+                    return place;
+                }
+            }
         }
         // The group is small until a piece of both lanes is full.
-        let is_large = |lane: PieceLane, bytes: usize| lane != PieceLane::Both || bytes >= BOTH_BYTES;
-        is_small &= !self.open.iter().any(|piece| piece.day == day)
-            && !self.closed.iter().any(|piece| piece.day == day && is_large(piece.lane, piece.bytes.len()));
+        let is_large =
+            |piece: &ClosedPiece| piece.lane != PieceLane::Both || is_full(piece.lane, piece.bytes.len());
+        is_small &= !self.closed.iter().any(|piece| piece.day == day && is_large(piece));
+        let contents = self.contents();
+        is_small &= !contents.open.iter().any(|piece| piece.day == day);
         let lane = if is_small { PieceLane::Both } else { lane };
-        let mut texts = PieceTexts::default();
+        let mut texts = contents.spare_texts();
         let writer = PieceWriter::begin(&mut texts, self.values.get_or_insert_default());
-        self.texts.push(texts);
-        self.weight += TEXTS_WEIGHT + WRITER_WEIGHT;
         let span = PieceSpan { from: at, to: at, matches: 0, arrived: now };
-        self.open.push(OpenPiece { lane, day, writer, span, texts: self.texts.len() - 1, journaled: 0 });
-        self.open.len() - 1
+        let texts = self.put_texts(texts);
+        self.put_open(OpenPiece { lane, day, writer, span, texts, journaled: 0, unread: None })
     }
 
-    fn close(&mut self, open: OpenPiece) {
-        self.weight = self.weight.saturating_sub(WRITER_WEIGHT);
-        self.closed.push(open.into());
+    /// Continues the last piece of a lane and day that is only in the journal, if there is one and it has room.
+    fn reopen_piece(&mut self, lane: PieceLane, day: i64) -> Option<usize> {
+        let place = self.closed.iter().rposition(|piece| piece.day == day && piece.lane.is_about(lane))?;
+        let piece = self.closed.get_mut(place)?;
+        if is_full(piece.lane, piece.bytes.len()) {
+            return None;
+        }
+        let bytes = std::mem::take(&mut piece.bytes);
+        let spare = self.contents().spare_texts();
+        let Some(ReadPiece { texts, at, record }) = read_piece(&bytes, spare, &mut |_| {}) else {
+            self.closed[place].bytes = bytes;
+            return None;
+        };
+        let ClosedPiece { lane, day, span, journaled, read_as, .. } = self.closed.remove(place);
+        self.weight = self.weight.saturating_sub(bytes.capacity());
+        let part = UnreadPart { bytes: bytes.len(), from: span.from, to: span.to };
+        let writer = PieceWriter::resume(bytes, &texts, at, &record);
+        // What was read is in use with the same texts.
+        let (texts, unread) = match read_as {
+            Some(place) => (place, None),
+            None => (self.put_texts(texts), Some(part)),
+        };
+        Some(self.put_open(OpenPiece { lane, day, writer, span, texts, journaled, unread }))
+    }
+
+    fn put_open(&mut self, piece: OpenPiece) -> usize {
+        let heap = piece.writer.heap_bytes();
+        let open = &mut self.contents().open;
+        open.push(piece);
+        let (place, has_room) = (open.len() - 1, open.len() == 1);
+        self.weight += heap + if has_room { 0 } else { size_of::<OpenPiece>() };
+        place
+    }
+
+    pub(super) fn put_texts(&mut self, read: PieceTexts) -> usize {
+        let heap = read.heap_bytes();
+        let texts = &mut self.contents().texts;
+        texts.push(read);
+        let (place, has_room) = (texts.len() - 1, texts.len() == 1);
+        self.weight += heap + if has_room { 0 } else { size_of::<PieceTexts>() };
+        place
     }
 
     /// What has come since the last call.
@@ -98,7 +140,8 @@ impl HeldGroup {
         for ClosedPiece { lane, day, bytes, span, journaled, .. } in &mut self.closed {
             give((*lane, *day), bytes, *span, journaled, each);
         }
-        for OpenPiece { lane, day, writer, span, journaled, .. } in &mut self.open {
+        for piece in self.contents.iter_mut().flat_map(|contents| &mut contents.open) {
+            let OpenPiece { lane, day, writer, span, journaled, .. } = piece;
             give((*lane, *day), &writer.bytes, *span, journaled, each);
         }
     }
@@ -119,7 +162,7 @@ impl HeldGroup {
                 bytes: bytes.to_vec(),
                 span: *span,
                 journaled: bytes.len(),
-                is_read: false,
+                read_as: None,
             }),
         }
         self.weight += bytes.len();
@@ -134,46 +177,31 @@ impl HeldGroup {
         &mut self,
         put: &mut dyn FnMut(&ClosedPiece) -> rusqlite::Result<i64>,
     ) -> rusqlite::Result<bool> {
+        for place in 0..self.contents.as_ref().map_or(0, |contents| contents.open.len()) {
+            self.read_open(place);
+        }
         let closed = std::mem::take(&mut self.closed);
-        let open = std::mem::take(&mut self.open);
-        self.weight = self.weight.saturating_sub(WRITER_WEIGHT * open.len());
-        for piece in closed.into_iter().chain(open.into_iter().map(ClosedPiece::from)) {
+        let open = self.contents.as_mut().map(|contents| std::mem::take(&mut contents.open));
+        let open = open.into_iter().flatten().map(ClosedPiece::from);
+        for piece in closed.into_iter().chain(open) {
             let id = put(&piece)?;
-            self.weight = self.weight.saturating_sub(piece.bytes.len());
-            let ClosedPiece { lane, span: PieceSpan { from, to, .. }, is_read, .. } = piece;
+            self.weight = self.weight.saturating_sub(piece.bytes.capacity());
+            let ClosedPiece { lane, span: PieceSpan { from, to, .. }, read_as, .. } = piece;
+            let is_read = read_as.is_some();
             self.stored
                 .iter_mut()
                 .for_each(|stored| stored.push(StoredPiece { id, lane, from, to, is_read }));
         }
         Ok(self.stored.is_some())
     }
+}
 
-    /// Whether nothing more of it can be forgotten: it has only pieces that are in the journal.
-    pub(super) fn is_bare(&self) -> bool {
-        self.texts.is_empty() && self.open.is_empty() && !self.closed.is_empty()
-    }
+/// The first day of the piece of a second.
+fn first_day(at: i64, piece_seconds: i64) -> i64 {
+    at.div_euclid(piece_seconds).saturating_mul(piece_seconds / DAY_SECONDS)
+}
 
-    /// Forgets all but the pieces that are only in the journal. Whether there are any.
-    pub(super) fn shrink(&mut self) -> bool {
-        if self.open.is_empty() && self.closed.is_empty() {
-            return false;
-        }
-        let fresh = Self { values: self.values.take(), ..Self::new(self.rule, self.id, self.mark, true) };
-        let mut before = std::mem::replace(self, fresh);
-        self.is_used = false;
-        while let Some(open) = before.open.pop() {
-            before.close(open);
-        }
-        (self.closed, self.stored) = (before.closed, before.stored);
-        for piece in &mut self.closed {
-            piece.is_read = false;
-            self.weight += piece.bytes.len();
-        }
-        for piece in self.stored.iter_mut().flatten() {
-            piece.is_read = false;
-            self.weight += STORED_WEIGHT;
-        }
-        self.find_unread();
-        !self.closed.is_empty()
-    }
+/// Whether a piece of so many bytes is not continued.
+fn is_full(lane: PieceLane, bytes: usize) -> bool {
+    bytes >= if lane == PieceLane::Both { BOTH_BYTES } else { PIECE_BYTES }
 }

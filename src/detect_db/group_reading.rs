@@ -6,8 +6,9 @@ use rusqlite::Connection;
 
 use super::{
     held_group::{HeldGroup, NOTHING},
-    held_piece::{PieceLane, StoredPiece, broken, stored_bytes},
-    piece_reader::read_piece,
+    held_piece::{ClosedPiece, PieceLane, StoredPiece, UnreadPart, broken, stored_bytes},
+    piece::PieceTexts,
+    piece_reader::{ReadPiece, piece_values, read_piece},
 };
 
 impl HeldGroup {
@@ -25,14 +26,23 @@ impl HeldGroup {
         if !meets(first, last) {
             return Ok(());
         }
+        for place in 0..self.contents.as_ref().map_or(0, |contents| contents.open.len()) {
+            let piece = &self.contents().open[place];
+            let lane_of = piece.lane;
+            if piece.unread.is_some_and(|part| lane_of.is_about(lane) && meets(part.from, part.to)) {
+                let count = self.read_open(place);
+                rows_read.set(rows_read.get() + count);
+            }
+        }
         for place in 0..self.closed.len() {
             let piece = &mut self.closed[place];
-            if !piece.is_read && piece.lane.is_about(lane) && meets(piece.span.from, piece.span.to) {
-                piece.is_read = true;
+            let is_read = piece.read_as.is_some();
+            if !is_read && piece.lane.is_about(lane) && meets(piece.span.from, piece.span.to) {
                 let bytes = std::mem::take(&mut piece.bytes);
                 let read = self.take_in(&bytes, rows_read);
-                self.closed[place].bytes = bytes;
-                read?;
+                let piece = &mut self.closed[place];
+                piece.bytes = bytes;
+                piece.read_as = Some(read?);
             }
         }
         for place in 0..self.stored.as_ref().map_or(0, Vec::len) {
@@ -101,18 +111,23 @@ impl HeldGroup {
 
     /// The first and the last second of each piece of a lane that was not read.
     fn unread_spans(&self, lane: PieceLane) -> impl Iterator<Item = (i64, i64)> {
-        let closed = self.closed.iter().filter(move |piece| !piece.is_read && piece.lane.is_about(lane));
+        let is_unread = move |piece: &&ClosedPiece| piece.read_as.is_none() && piece.lane.is_about(lane);
+        let closed = self.closed.iter().filter(is_unread);
         let closed = closed.map(|piece| (piece.span.from, piece.span.to));
         let stored = self.stored.iter().flatten();
         let stored = stored.filter(move |piece| !piece.is_read && piece.lane.is_about(lane));
-        closed.chain(stored.map(|piece| (piece.from, piece.to)))
+        let open = self.contents.iter().flat_map(|contents| &contents.open);
+        let open = open.filter(move |piece| piece.lane.is_about(lane)).filter_map(|piece| piece.unread);
+        let open = open.map(|part| (part.from, part.to));
+        closed.chain(stored.map(|piece| (piece.from, piece.to))).chain(open)
     }
 
     /// The first and the last second of its pieces, read or not.
     pub(super) fn extent(&mut self, connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
         self.look_up(connection)?;
         let closed = self.closed.iter().map(|piece| (piece.span.from, piece.span.to));
-        let open = self.open.iter().map(|piece| (piece.span.from, piece.span.to));
+        let open = self.contents.iter().flat_map(|contents| &contents.open);
+        let open = open.map(|piece| (piece.span.from, piece.span.to));
         let stored = self.stored.iter().flatten().map(|piece| (piece.from, piece.to));
         Ok(closed.chain(open).chain(stored).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))))
     }
@@ -131,20 +146,39 @@ impl HeldGroup {
         Ok(())
     }
 
-    fn take_in(&mut self, bytes: &[u8], rows_read: &Cell<u64>) -> rusqlite::Result<()> {
-        let place = self.texts.len();
+    /// Takes a piece in. Returns the place of its texts.
+    fn take_in(&mut self, bytes: &[u8], rows_read: &Cell<u64>) -> rusqlite::Result<usize> {
+        let spare = self.contents().spare_texts();
+        let place = self.contents().texts.len();
         let (mut count, mark) = (0, self.mark);
-        let read = read_piece(bytes, &mut |entry| {
+        let read = read_piece(bytes, spare, &mut |entry| {
             count += 1;
             if entry.at() > mark {
                 self.apply(&entry, place);
             }
         });
         rows_read.set(rows_read.get() + count);
-        let Some((values, texts)) = read else { return Err(broken()) };
-        self.values.get_or_insert(values);
-        self.texts.push(texts);
-        self.weight += bytes.len();
-        Ok(())
+        let Some(ReadPiece { texts, .. }) = read else { return Err(broken()) };
+        if self.values.is_none() {
+            self.values = piece_values(bytes);
+        }
+        Ok(self.put_texts(texts))
+    }
+
+    /// Takes in what a piece that is continued was before. It was read once, so it is not broken. Returns how many changes
+    /// that are.
+    pub(super) fn read_open(&mut self, place: usize) -> u64 {
+        let piece = &mut self.contents().open[place];
+        let Some(UnreadPart { bytes: length, .. }) = piece.unread.take() else { return 0 };
+        let (texts, bytes) = (piece.texts, std::mem::take(&mut piece.writer.bytes));
+        let (mut count, mark) = (0, self.mark);
+        read_piece(&bytes[..length], PieceTexts::default(), &mut |entry| {
+            count += 1;
+            if entry.at() > mark {
+                self.apply(&entry, texts);
+            }
+        });
+        self.contents().open[place].writer.bytes = bytes;
+        count
     }
 }

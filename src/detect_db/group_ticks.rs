@@ -47,9 +47,12 @@ impl HeldGroup {
         from: i64,
         to: i64,
     ) -> impl DoubleEndedIterator<Item = (&(i64, u32, TickValue), u64)> {
-        let begin = (from, 0, TickValue::Nothing);
-        let end = to.checked_add(1).map(|end| (end, 0, TickValue::Nothing));
-        let found = self.ticks.range_to(begin, end);
+        let contents = self.contents.iter();
+        let found = contents.flat_map(move |contents| {
+            let begin = (from, 0, TickValue::Nothing);
+            let end = to.checked_add(1).map(|end| (end, 0, TickValue::Nothing));
+            contents.ticks.range_to(begin, end)
+        });
         found.filter_map(|(key, count)| Some((key, u64::try_from(*count).ok().filter(|count| *count > 0)?)))
     }
 }

@@ -12,12 +12,14 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{
+    group_contents::GroupContents,
     group_map::GroupMap,
     held_group::HeldGroup,
     held_piece::{PieceGrowth, PieceLane, PieceSpan, broken},
     mark::NOTHING_FORGOTTEN,
     piece::{put, put_signed},
     piece_reader::PieceReader,
+    retain::DAY_SECONDS,
     stored_groups::StoredGroups,
 };
 
@@ -36,6 +38,8 @@ CREATE TABLE shown_name (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 
 /// Bytes that groups may take in memory between two batches, as they estimate it, unless something else is asked for.
 const MEMORY_BYTES: usize = 32 << 20;
+/// Groups whose contents find memory that others have left.
+const SPARE_MAX: usize = 1_000;
 
 /// How much of anything there may be, all of it a part of what groups may take in memory.
 #[derive(Clone, Copy, Debug)]
@@ -55,11 +59,13 @@ pub(super) struct HeldLimits {
     unweighed: u64,
     unweighed_groups: usize,
     unweighed_rows: u64,
+    /// Seconds of event time in one piece.
+    pub(super) piece_seconds: i64,
 }
 
 impl HeldLimits {
-    /// Limits for groups that take so many bytes.
-    pub(super) fn of(memory: usize) -> Self {
+    /// Limits for groups that take so many bytes, and for pieces of this length.
+    pub(super) fn of(memory: usize, piece_seconds: i64) -> Self {
         let journal = memory as u64 / 4;
         Self {
             memory,
@@ -70,13 +76,14 @@ impl HeldLimits {
             unweighed: journal / 32,
             unweighed_groups: memory >> 14,
             unweighed_rows: memory as u64 >> 13,
+            piece_seconds,
         }
     }
 }
 
 impl Default for HeldLimits {
     fn default() -> Self {
-        Self::of(MEMORY_BYTES)
+        Self::of(MEMORY_BYTES, DAY_SECONDS)
     }
 }
 
@@ -110,6 +117,8 @@ pub(super) struct HeldMatches {
     journal_bytes: u64,
     /// The memory of the last row of the journal, for the next.
     growth: Vec<u8>,
+    /// The memory of contents of groups.
+    spare: Vec<Box<GroupContents>>,
     /// The memory of what a group is known by.
     pub(super) key: Vec<u8>,
     weighed: WeighedAt,
@@ -158,6 +167,13 @@ impl HeldMatches {
             begun.prepare_cached(sql)?.execute(params![now, data])?;
         }
         self.growth = data;
+        for id in grown {
+            let Some(group) = self.groups.get_mut(id).filter(|group| group.is_read_easily()) else {
+                continue;
+            };
+            let room = SPARE_MAX - self.spare.len().min(SPARE_MAX);
+            self.spare.extend(group.rest().filter(|_| room > 0));
+        }
         let is_light = self.is_light(rows_read) || self.make_room(rows_read);
         if self.journal_bytes > self.limits.journal || !is_light {
             self.store_pieces(begun)?;
@@ -346,8 +362,11 @@ impl HeldMatches {
     /// A group that is known by its id.
     pub(super) fn group(&mut self, rule: i64, id: i64) -> &mut HeldGroup {
         let mark = self.marks.get(&rule).copied().unwrap_or(NOTHING_FORGOTTEN);
-        let stored = &self.stored;
-        self.groups.entry(id).or_insert_with(|| Box::new(HeldGroup::new(rule, id, mark, stored.may_have(id))))
+        let (stored, piece_seconds) = (&self.stored, self.limits.piece_seconds);
+        let make = || Box::new(HeldGroup::new([rule, id], mark, piece_seconds, stored.may_have(id)));
+        let group = self.groups.entry(id).or_insert_with(make);
+        group.wake(&mut self.spare);
+        group
     }
 }
 

@@ -1,5 +1,5 @@
-//! One group in memory: the pieces that were read, summed up, and those that are being written. `group_reading` has what is
-//! read of it, `group_growth` what is added to it.
+//! One group in memory. Most of the time it is only its pieces; what they say is in its contents while it is in use.
+//! `group_reading` has what is read of it, `group_growth` what is added to it.
 
 use std::borrow::Cow;
 
@@ -7,19 +7,19 @@ use rusqlite::Connection;
 use smallvec::SmallVec;
 
 use super::{
-    group_contents::place_of,
-    group_record::{GroupRecord, SHOWN_BROUGHT},
-    held_piece::{ClosedPiece, OpenPiece, StoredPiece, stored_bytes},
-    piece::{GroupValues, PieceEntry, PieceTexts},
-    piece_reader::read_piece,
-    sorted_map::SortedMap,
+    group_contents::GroupContents,
+    held_piece::{ClosedPiece, StoredPiece, stored_bytes},
+    piece::{GroupValues, PieceEntry},
+    piece_reader::piece_values,
 };
-use crate::detect::episodes::TickValue;
 
-/// Rough sizes in memory, in bytes: of a group of which nothing is known, a record, and a tick.
-const GROUP_WEIGHT: usize = 1000;
-const RECORD_WEIGHT: usize = 200;
-const TICK_WEIGHT: usize = 100;
+/// Bytes that a group without contents takes in memory, and what is known of a piece in the table, about.
+const GROUP_WEIGHT: usize = 350;
+const STORED_WEIGHT: usize = 48;
+
+/// A group whose pieces are no larger together loses its contents after each batch: reading them again costs less than the
+/// memory of many such groups.
+const REST_BYTES: usize = 1 << 10;
 
 /// No seconds.
 pub(super) const NOTHING: (i64, i64) = (i64::MAX, i64::MIN);
@@ -32,23 +32,19 @@ pub(super) struct HeldGroup {
     pub(super) id: i64,
     /// What happened up to here is forgotten; a piece may still have some of it.
     pub(super) mark: i64,
+    /// The length of its pieces in seconds of event time.
+    pub(super) piece_seconds: i64,
     pub(super) values: Option<GroupValues>,
     /// Those in the table, once they were looked up.
     pub(super) stored: Option<Vec<StoredPiece>>,
     /// Of most groups it is one at most.
     pub(super) closed: SmallVec<[ClosedPiece; 1]>,
-    /// Most groups have one piece.
-    pub(super) open: SmallVec<[OpenPiece; 1]>,
-    pub(super) texts: SmallVec<[PieceTexts; 1]>,
     /// Between these seconds are the pieces of each lane that were not read; the first is after the last if there are none.
     pub(super) unread: [(i64, i64); 2],
     /// It has bytes that are not in the journal.
     pub(super) has_grown: bool,
-    /// How many equal ticks there are, by second, input and value.
-    pub(super) ticks: SortedMap<(i64, u32, TickValue), i64>,
-    pub(super) records: SortedMap<(i64, Box<str>), GroupRecord>,
-    /// Hits by the group and input in which they count.
-    pub(super) hits: SortedMap<(i64, u32, i64), i64>,
+    /// What was read of it and added to it, while it is in use.
+    pub(super) contents: Option<Box<GroupContents>>,
     /// About how much memory it takes.
     pub(super) weight: usize,
     /// Something was asked of it since that was last reset.
@@ -57,23 +53,34 @@ pub(super) struct HeldGroup {
 
 impl HeldGroup {
     /// One of which nothing is known but whether it may have pieces in their table.
-    pub(super) fn new(rule: i64, id: i64, mark: i64, may_have_stored: bool) -> Self {
+    pub(super) fn new([rule, id]: [i64; 2], mark: i64, piece_seconds: i64, may_have_stored: bool) -> Self {
         Self {
             rule,
             id,
             mark,
+            piece_seconds,
             values: None,
             stored: if may_have_stored { None } else { Some(Vec::new()) },
             closed: SmallVec::new(),
-            open: SmallVec::new(),
-            texts: SmallVec::new(),
             unread: [NOTHING; 2],
             has_grown: false,
-            ticks: SortedMap::default(),
-            records: SortedMap::default(),
-            hits: SortedMap::default(),
+            contents: None,
             weight: GROUP_WEIGHT,
             is_used: true,
+        }
+    }
+
+    /// Its contents: empty ones if nothing was read of it.
+    pub(super) fn contents(&mut self) -> &mut GroupContents {
+        self.weight += if self.contents.is_some() { 0 } else { size_of::<GroupContents>() };
+        self.contents.get_or_insert_default()
+    }
+
+    /// It is in use again, with this memory for its contents.
+    pub(super) fn wake(&mut self, spare: &mut Vec<Box<GroupContents>>) {
+        if self.contents.is_none() {
+            self.contents = spare.pop();
+            self.weight += if self.contents.is_some() { size_of::<GroupContents>() } else { 0 };
         }
     }
 
@@ -86,7 +93,7 @@ impl HeldGroup {
                 (None, Some(piece)) => stored_bytes(connection, piece.id)?,
                 (None, None) => Vec::new(),
             };
-            self.values = read_piece(&bytes, &mut |_| {}).map(|(values, _)| values);
+            self.values = piece_values(&bytes);
         }
         Ok(self.values.get_or_insert_default())
     }
@@ -98,57 +105,48 @@ impl HeldGroup {
         self.values.get_or_insert_with(owned);
     }
 
+    /// Takes a change in whose texts have this place among those of the group.
     pub(super) fn apply(&mut self, entry: &PieceEntry<'_>, texts: usize) {
-        let texts = u32::try_from(texts).unwrap_or(u32::MAX);
-        match entry {
-            PieceEntry::Match { at, record, origin, shown, input } => {
-                let known = self.record(*at, record, *origin);
-                known.inputs |= 1 << input.min(&127);
-                known.show((*input, texts, *shown));
-            }
-            PieceEntry::Brought { at, record, origin, shown, by } => {
-                let known = self.record(*at, record, *origin);
-                known.brought += by;
-                if *by > 0 {
-                    known.show((SHOWN_BROUGHT, texts, *shown));
-                }
-                if known.brought == 0 && known.inputs == 0 {
-                    self.records.remove(&(*at, Box::from(*record)));
-                }
-            }
-            PieceEntry::Hit { at, parent, input, by } => {
-                let key = (*parent, *input, *at);
-                let count = self.hits.find_or_insert(|known| known.cmp(&key), || key, || 0);
-                self.weight += if *count == 0 { TICK_WEIGHT } else { 0 };
-                *count += by;
-                if *count == 0 {
-                    self.hits.remove(&key);
-                }
-            }
-            PieceEntry::Tick { at, input, value, by } => self.tick(*at, *input, value, *by),
-        }
+        let more = self.contents().apply(entry, texts);
+        self.weight += more;
     }
 
-    fn tick(&mut self, at: i64, input: u32, value: &TickValue, by: i64) {
-        let length = match value {
-            TickValue::Text(text) => text.len(),
-            TickValue::Nothing | TickValue::Number(_) | TickValue::Hit(_) => 0,
-        };
-        let place = |known: &(i64, u32, TickValue)| (known.0, known.1, &known.2).cmp(&(at, input, value));
-        let count = self.ticks.find_or_insert(place, || (at, input, value.clone()), || 0);
-        self.weight += if *count == 0 { TICK_WEIGHT + length } else { 0 };
-        *count += by;
-        if *count == 0 {
-            self.ticks.remove(&(at, input, value.clone()));
-        }
+    /// Whether its contents can be read again for little.
+    pub(super) fn is_read_easily(&self) -> bool {
+        let open = self.contents.iter().flat_map(|contents| &contents.open);
+        let bytes = open
+            .map(|piece| piece.writer.bytes.len())
+            .chain(self.closed.iter().map(|piece| piece.bytes.len()));
+        bytes.sum::<usize>() <= REST_BYTES && !self.stored.iter().flatten().any(|piece| piece.is_read)
     }
 
-    fn record(&mut self, at: i64, record: &str, origin: i64) -> &mut GroupRecord {
-        let weight = &mut self.weight;
-        let made = || {
-            *weight += RECORD_WEIGHT;
-            GroupRecord::of(origin)
-        };
-        self.records.find_or_insert(place_of(at, record), || (at, record.into()), made)
+    /// Forgets its contents, and hands out their memory. Its pieces remain.
+    pub(super) fn rest(&mut self) -> Option<Box<GroupContents>> {
+        let mut contents = self.contents.take()?;
+        self.closed.extend(contents.open.drain(..).map(ClosedPiece::from));
+        self.weight = GROUP_WEIGHT;
+        for piece in &mut self.closed {
+            piece.read_as = None;
+            self.weight += piece.bytes.capacity();
+        }
+        for piece in self.stored.iter_mut().flatten() {
+            piece.is_read = false;
+            self.weight += STORED_WEIGHT;
+        }
+        self.find_unread();
+        contents.clear();
+        Some(contents)
+    }
+
+    /// Whether nothing more of it can be forgotten: it has only pieces that are in the journal.
+    pub(super) fn is_bare(&self) -> bool {
+        self.contents.is_none() && !self.closed.is_empty()
+    }
+
+    /// Forgets all but the pieces that are only in the journal. Whether there are any.
+    pub(super) fn shrink(&mut self) -> bool {
+        self.rest();
+        self.is_used = false;
+        !self.closed.is_empty()
     }
 }

@@ -59,6 +59,16 @@ pub(super) struct OpenPiece {
     pub(super) texts: usize,
     /// How many of its bytes are in the journal.
     pub(super) journaled: usize,
+    /// What it was before it was continued, if that was not read.
+    pub(super) unread: Option<UnreadPart>,
+}
+
+/// The part of a piece that was not read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UnreadPart {
+    pub(super) bytes: usize,
+    pub(super) from: i64,
+    pub(super) to: i64,
 }
 
 /// A piece that is only in the journal.
@@ -69,12 +79,13 @@ pub(super) struct ClosedPiece {
     pub(super) bytes: Vec<u8>,
     pub(super) span: PieceSpan,
     pub(super) journaled: usize,
-    pub(super) is_read: bool,
+    /// The place of its texts among those of the group, if it was read.
+    pub(super) read_as: Option<usize>,
 }
 
 impl From<OpenPiece> for ClosedPiece {
-    fn from(OpenPiece { lane, day, writer, span, journaled, texts: _ }: OpenPiece) -> Self {
-        Self { lane, day, bytes: writer.bytes, span, journaled, is_read: true }
+    fn from(OpenPiece { lane, day, writer, span, journaled, texts, unread: _ }: OpenPiece) -> Self {
+        Self { lane, day, bytes: writer.bytes, span, journaled, read_as: Some(texts) }
     }
 }
 

@@ -155,7 +155,8 @@ impl DetectDb {
     /// Limits what groups of matches take in memory between two batches, in bytes as they estimate it: 32 MiB by default. The
     /// journal takes an eighth of that.
     pub fn limit_memory(&mut self, bytes: usize) {
-        self.held.limits = held::HeldLimits::of(bytes);
+        let piece_seconds = self.held.limits.piece_seconds;
+        self.held.limits = held::HeldLimits::of(bytes, piece_seconds);
     }
 
     /// How many rows were read for correlations since it was opened: the measure of their cost.

@@ -69,6 +69,21 @@ impl PieceTexts {
         self.texts.get(between(&self.ends, place)?)
     }
 
+    /// Empties it, and keeps its memory.
+    pub(super) fn clear(&mut self) {
+        let Self { texts, ends, pairs, shown_ends } = self;
+        texts.clear();
+        ends.clear();
+        pairs.clear();
+        shown_ends.clear();
+    }
+
+    /// Bytes that it takes outside of itself, about.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let Self { texts, ends, pairs, shown_ends: _ } = self;
+        texts.capacity() + size_of::<u32>() * ends.capacity() + size_of::<(u32, u32)>() * pairs.capacity()
+    }
+
     /// Adds a text, and returns its place.
     pub(super) fn push(&mut self, text: &str) -> u32 {
         self.texts.push_str(text);
@@ -161,6 +176,23 @@ impl PieceWriter {
         writer
     }
 
+    /// Continues a piece with these texts, whose last change was at this second, and the last record this one.
+    pub(super) fn resume(bytes: Vec<u8>, texts: &PieceTexts, at: i64, record: &[u8]) -> Self {
+        let mut known = KnownPlaces::default();
+        for place in 0..short(texts.ends.len()) {
+            known.insert(xxh3_64(texts.text(place).unwrap_or_default().as_bytes()), place);
+        }
+        for place in 0..short(texts.shown_ends.len()) {
+            known.insert(hash_of(texts.shown(place)), place);
+        }
+        Self { bytes, known, at, record: SmallVec::from_slice(record) }
+    }
+
+    /// Bytes that it takes outside of itself, about.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.bytes.capacity() + size_of::<(u64, u64)>() * self.known.many.capacity()
+    }
+
     /// Adds a change whose texts are in `texts`.
     pub(super) fn add(&mut self, texts: &mut PieceTexts, entry: &PieceEntry<'_>) {
         match entry {
@@ -210,12 +242,7 @@ impl PieceWriter {
         texts: &mut PieceTexts,
         pairs: impl Iterator<Item = ShownPair<'s>> + Clone,
     ) -> u32 {
-        // Only a guess: what has the same hash is compared.
-        let mixed = |hash: u64, (name, value): ShownPair<'_>| {
-            (hash ^ u64::from(name)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
-                ^ xxh3_64(value.as_bytes())
-        };
-        let hash = pairs.clone().fold(1, mixed).rotate_left(1) ^ 1;
+        let hash = hash_of(pairs.clone());
         let is_same = |place: &u32| {
             let mut known = texts.shown(*place);
             pairs.clone().all(|pair| known.next() == Some(pair)) && known.next().is_none()
@@ -273,6 +300,15 @@ impl PieceWriter {
         put(&mut self.bytes, origin.unsigned_abs());
         put(&mut self.bytes, u64::from(shown));
     }
+}
+
+/// A hash of a combination. It is only a guess: what has the same one is compared.
+fn hash_of<'s>(pairs: impl Iterator<Item = ShownPair<'s>>) -> u64 {
+    let mixed = |hash: u64, (name, value): ShownPair<'_>| {
+        (hash ^ u64::from(name)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+            ^ xxh3_64(value.as_bytes())
+    };
+    pairs.fold(1, mixed).rotate_left(1) ^ 1
 }
 
 /// Writes a number, a small one in few bytes.

@@ -3,23 +3,31 @@
 use super::piece::{BROUGHT, GroupValues, HIT, MATCH, PieceEntry, PieceTexts, SHOWN, TEXT, TICK};
 use crate::detect::episodes::{Amount, TickValue};
 
-/// Reads a piece: hands its changes out, and returns the values of the group and the texts. `None` if it is broken.
+/// What is known of a piece that was read, beside its changes.
+pub(super) struct ReadPiece {
+    pub(super) texts: PieceTexts,
+    /// The second of the last change, and the last record: what is written next differs from them.
+    pub(super) at: i64,
+    pub(super) record: Vec<u8>,
+}
+
+/// The values of the group that a piece is of. `None` if it is broken.
+pub(super) fn piece_values(bytes: &[u8]) -> Option<GroupValues> {
+    let mut values = GroupValues::new();
+    PieceReader { rest: bytes }.values(|value| values.push(value.map(str::to_owned)))?;
+    Some(values)
+}
+
+/// Reads a piece, and hands its changes out. Its texts find room in `texts`, which has none yet. `None` if it is broken.
 pub(super) fn read_piece(
     bytes: &[u8],
+    mut texts: PieceTexts,
     each: &mut dyn FnMut(PieceEntry<'_>),
-) -> Option<(GroupValues, PieceTexts)> {
+) -> Option<ReadPiece> {
     let mut reader = PieceReader { rest: bytes };
-    let (mut values, mut texts) = (GroupValues::new(), PieceTexts::default());
-    for _ in 0..reader.number()? {
-        values.push(match reader.number()?.checked_sub(1) {
-            None => None,
-            Some(length) => {
-                let text = reader.text(length)?;
-                texts.push(text);
-                Some(text.to_owned())
-            }
-        });
-    }
+    reader.values(|value| {
+        value.map(|text| texts.push(text));
+    })?;
     let (mut last, mut record) = (0_i64, Vec::new());
     while let Some(kind) = reader.byte() {
         match kind {
@@ -71,7 +79,7 @@ pub(super) fn read_piece(
             _ => return None,
         }
     }
-    Some((values, texts))
+    Some(ReadPiece { texts, at: last, record })
 }
 
 /// Takes one part after the other from bytes.
@@ -117,6 +125,17 @@ impl<'p> PieceReader<'p> {
         let (first, rest) = self.rest.split_at_checked(usize::try_from(length).ok()?)?;
         self.rest = rest;
         Some(first)
+    }
+
+    /// The values of a group, at the begin of a piece.
+    fn values(&mut self, mut each: impl FnMut(Option<&'p str>)) -> Option<()> {
+        for _ in 0..self.number()? {
+            match self.number()?.checked_sub(1) {
+                None => each(None),
+                Some(length) => each(Some(self.text(length)?)),
+            }
+        }
+        Some(())
     }
 
     fn text(&mut self, length: u64) -> Option<&'p str> {
@@ -165,13 +184,52 @@ mod tests {
             writer.add(&mut texts, entry);
         }
         let mut found = 0;
-        let (values, read) = read_piece(&writer.bytes, &mut |entry| {
+        let read = read_piece(&writer.bytes, PieceTexts::default(), &mut |entry| {
             assert_eq!(entry, entries(shown)[found]);
             found += 1;
         })
         .unwrap();
-        assert_eq!((values, found), (group, entries(shown).len()));
-        assert_eq!(read.shown(shown).collect::<Vec<_>>(), pairs);
+        assert_eq!((piece_values(&writer.bytes), found), (Some(group), entries(shown).len()));
+        assert_eq!(read.texts.shown(shown).collect::<Vec<_>>(), pairs);
+    }
+
+    #[test]
+    fn a_piece_that_is_continued_is_the_one_that_was_never_closed() {
+        let group = vec![Some("ann".to_owned()), None];
+        let pairs = |number: usize| [(1, ["ann", "bob"][number % 2]), (300, ["DE", "US", "FR"][number % 3])];
+        // Of 100 texts and more than 64 combinations; every place is one to go on from.
+        for (count, closed) in [(12, 1), (12, 5), (12, 12), (100, 90)] {
+            let mut texts = PieceTexts::default();
+            let mut whole = PieceWriter::begin(&mut texts, &group);
+            let mut parts = None;
+            for number in 0..count {
+                let own = format!("text {number}");
+                let entry = |shown| {
+                    let record = ["log-1", "log-22", "other"][number % 3];
+                    PieceEntry::Match {
+                        at: 1_770_000_000 + number as i64 % 5,
+                        record,
+                        origin: 3,
+                        shown,
+                        input: 0,
+                    }
+                };
+                let add = |writer: &mut PieceWriter, texts: &mut PieceTexts| {
+                    let pairs = pairs(number).into_iter().chain((number >= 20).then_some((7, &*own)));
+                    let shown = writer.shown(texts, pairs);
+                    writer.add(texts, &entry(shown));
+                };
+                add(&mut whole, &mut texts);
+                if number + 1 == closed {
+                    let read = read_piece(&whole.bytes, PieceTexts::default(), &mut |_| {});
+                    let ReadPiece { texts, at, record } = read.unwrap();
+                    parts = Some((PieceWriter::resume(whole.bytes.clone(), &texts, at, &record), texts));
+                } else if let Some((writer, texts)) = &mut parts {
+                    add(writer, texts);
+                }
+            }
+            assert_eq!(parts.unwrap().0.bytes, whole.bytes, "{count} {closed}");
+        }
     }
 
     #[test]
@@ -181,12 +239,14 @@ mod tests {
         for entry in &entries(0) {
             writer.add(&mut texts, entry);
         }
+        let read = |bytes: &[u8]| read_piece(bytes, PieceTexts::default(), &mut |_| {});
         for length in 1..writer.bytes.len() {
-            _ = read_piece(&writer.bytes[..length], &mut |_| {});
+            _ = read(&writer.bytes[..length]);
             let mut bytes = writer.bytes.clone();
             bytes[length] ^= 0xff;
-            _ = read_piece(&bytes, &mut |_| {});
+            _ = read(&bytes);
+            _ = piece_values(&bytes);
         }
-        assert!(read_piece(&[1, 200], &mut |_| {}).is_none());
+        assert!(read(&[1, 200]).is_none() && piece_values(&[1, 200]).is_none());
     }
 }

@@ -9,7 +9,6 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use super::{
     DetectDb,
     forget::{CHUNK_ALERTS, ForgettingChain},
-    group_growth::PIECE_SECONDS,
     mark::NOTHING_FORGOTTEN,
     matches::TALLY_SECONDS,
     undelivered::UNDELIVERED_FACTOR,
@@ -19,14 +18,18 @@ use crate::{
     sinks::{SinkError, sqlite::of_database},
 };
 
-/// Matches, and pieces of them, that are removed in one transaction, so that no lock is held for long; more if they are of one
-/// day, or of one second.
+/// Matches, and pieces of them, that are removed in one transaction, so that no lock is held for long; more if they are of the
+/// same days, or of one second.
 const CHUNK_MATCHES: u64 = 2_000;
 const CHUNK_PIECES: u64 = 500;
 /// A database that is too large loses this part of its pieces at a time at most: a small one no more than it must.
 const SHRINK_PART: u64 = 8;
+/// Seconds of a day.
+pub(super) const DAY_SECONDS: i64 = 24 * 60 * 60;
+/// Days in one piece at most.
+const PIECE_DAYS_MAX: i64 = 8;
 /// What is in the journal for longer moves to its pieces, from which it can be removed.
-const JOURNAL_SECONDS: i64 = 24 * 60 * 60;
+const JOURNAL_SECONDS: i64 = DAY_SECONDS;
 /// Transactions in one go.
 const CHUNKS_MAX: usize = 60;
 /// Pages given back to the file system in one go.
@@ -55,6 +58,12 @@ pub struct Forgotten {
 }
 
 impl DetectDb {
+    /// Says how long matches are kept. Those of a group within an eighth of that time, which is at least one day and at most
+    /// eight, share a piece, and are removed together.
+    pub fn keep_for(&mut self, retention: Duration) {
+        self.held.limits.piece_seconds = piece_seconds(retention);
+    }
+
     /// Removes what the limits say, and says what was removed. Without rules in use it removes nothing.
     pub fn clear_up(&mut self, limits: &AlertLimits, now: i64) -> Result<Forgotten, SinkError> {
         self.clear_up_at(limits, now).map_err(|error| of_database(&self.path, error))
@@ -86,8 +95,8 @@ impl DetectDb {
         let sql = "DELETE FROM tally WHERE (hour + 1) * ?1 <= ?2";
         self.connection.execute(sql, [TALLY_SECONDS, before])?;
         let mut gone = Forgotten::default();
-        // Pieces are of a day, and so is what is removed.
-        let last = day_start(before).saturating_sub(1);
+        // Pieces are of whole days, and so is what is removed.
+        let last = self.first_second(before).saturating_sub(1);
         for chain in self.chains_with_pieces(last)? {
             while *left > 0
                 && let Some(mark) = self.old_mark(&chain, last, before)?
@@ -184,17 +193,20 @@ impl DetectDb {
         // What is in the journal counts, too.
         self.spill()?;
         let Some(mark) = self.settled(chain, last, before)? else { return Ok(None) };
-        let day_end = |second| day_start(second).saturating_add(PIECE_SECONDS - 1);
-        Ok(self.next_mark(mark, Some(chain))?.map(|next| day_end(next).min(mark)))
+        let days = self.held.limits.piece_seconds;
+        let end = |second| self.first_second(second).saturating_add(days - 1);
+        Ok(self.next_mark(mark, Some(chain))?.map(|next| end(next).min(mark)))
     }
 
-    /// The end of the days before the first one with a match that arrived since `before`.
+    /// The end of the days before the first ones with a match that arrived since `before`.
     fn settled(&self, chain: &ForgettingChain, last: i64, before: i64) -> rusqlite::Result<Option<i64>> {
-        let sql = "SELECT min(from_at) FROM piece WHERE to_at <= ?1 AND n > 0 AND arrived >= ?2
+        let sql =
+            "SELECT min(from_at) FROM piece WHERE to_at <= ?4 AND from_at <= ?1 AND n > 0 AND arrived >= ?2
                        AND rule IN (SELECT value FROM json_each(?3))";
-        let key = params![last, before, chain.json()];
+        // Only a piece that was written when more was kept begins before `last` and ends after it.
+        let key = params![last, before, chain.json(), last.saturating_add(PIECE_DAYS_MAX * DAY_SECONDS)];
         let newly: Option<i64> = self.connection.prepare_cached(sql)?.query_row(key, |row| row.get(0))?;
-        let mark = newly.map_or(last, |newly| day_start(newly).saturating_sub(1));
+        let mark = newly.map_or(last, |newly| self.first_second(newly).saturating_sub(1));
         Ok((mark > NOTHING_FORGOTTEN).then_some(mark))
     }
 
@@ -215,6 +227,12 @@ impl DetectDb {
             }
         }
         Ok(mark)
+    }
+
+    /// The first second of the days that are removed with a second.
+    fn first_second(&self, second: i64) -> i64 {
+        let days = self.held.limits.piece_seconds;
+        second.div_euclid(days).saturating_mul(days)
     }
 
     fn count_pieces(&self) -> rusqlite::Result<u64> {
@@ -329,9 +347,11 @@ fn log_removed(gone: Forgotten, why: &str) {
     }
 }
 
-/// The first second of a day.
-fn day_start(second: i64) -> i64 {
-    second.div_euclid(PIECE_SECONDS).saturating_mul(PIECE_SECONDS)
+/// Seconds of event time in one piece, for matches that are kept so long.
+fn piece_seconds(retention: Duration) -> i64 {
+    let days = i64::try_from(retention.as_secs()).unwrap_or(i64::MAX) / DAY_SECONDS / 8;
+    let whole = 1 << days.clamp(1, PIECE_DAYS_MAX).ilog2();
+    whole * DAY_SECONDS
 }
 
 /// Other processes forget what they have in memory.

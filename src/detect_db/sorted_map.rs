@@ -22,6 +22,14 @@ impl<K, V> Default for SortedMap<K, V> {
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
+    /// Whether it has no entries.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Few(few) => few.is_empty(),
+            Self::Many(many) => many.is_empty(),
+        }
+    }
+
     /// The value of a key: `place` says where a key lies that is compared with it, and `key` makes it where it must be made.
     pub(super) fn find(&self, place: impl Fn(&K) -> Ordering, key: impl FnOnce() -> K) -> Option<&V> {
         match self {

@@ -222,6 +222,41 @@ fn what_a_backfill_brought_is_kept_until_that_is_long_ago_and_with_it_what_is_yo
 }
 
 #[test]
+fn what_is_kept_for_months_is_removed_eight_days_at_once_and_no_day_earlier() {
+    let mut alerts = Alerts::new(three());
+    alerts.db.keep_for(limits(64).retention);
+    alerts.deliver(&matches(&three(), &[("a", 0), ("b", 1), ("c", 2)]));
+    alerts.deliver(&matches(&three(), &[("d", 8 * DAY), ("e", 8 * DAY), ("f", 8 * DAY)]));
+    let kept = alerts.facts();
+    alerts.db.clear_up(&limits(64), 72 * DAY - 1).unwrap();
+    assert_eq!((alerts.facts(), kept.len()), (kept, 2));
+    let gone = alerts.db.clear_up(&limits(64), 72 * DAY).unwrap();
+    assert_eq!((gone.matches, alerts.facts().len()), (3, 1));
+}
+
+#[test]
+fn the_few_matches_of_a_group_are_one_row_for_each_eighth_of_the_time_for_which_they_are_kept() {
+    for (retention, rows) in [(1, 8), (15, 8), (16, 4), (32, 2), (64, 1), (9_999, 1)] {
+        let mut alerts = Alerts::new(three());
+        for (number, id) in ["a", "b", "c", "d", "e", "f", "g", "h"].iter().enumerate() {
+            alerts.db.keep_for(limits(retention).retention);
+            alerts.deliver(&matches(&three(), &[(id, number as i64 * DAY)]));
+            // What is in the journal is continued by the next process.
+            alerts.reopen();
+        }
+        let later = alerts.now + 3 * DAY;
+        alerts
+            .db
+            .clear_up(&AlertLimits { retention: Duration::from_secs(1 << 40), size_max: u64::MAX }, later)
+            .unwrap();
+        let connection = Connection::open(alerts.path()).unwrap();
+        let sql = "SELECT count(*), sum(n) FROM piece";
+        let found: (i64, i64) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(found, (rows, 8), "{retention}");
+    }
+}
+
+#[test]
 fn a_small_database_forgets_the_oldest_hours_of_a_day_and_judges_the_others() {
     let rules = [vec![detection("failed", false)], vec![at_least("many", 0, 300, 3.0)]].concat();
     let mut alerts = Alerts::new(rules.clone());

@@ -46,6 +46,8 @@ fn delivered(rules: &[Rule], events: &[Event], order: Order, rng: &mut StdRng) -
     if rng.random_ratio(1, 2) {
         alerts.limit_memory(rng.random_range(1_000..60_000));
     }
+    let pieces = |rng: &mut StdRng| Duration::from_secs(rng.random_range(0..100) * 24 * 3600);
+    alerts.db.keep_for(pieces(rng));
     let mut rest = &events[..];
     while !rest.is_empty() {
         let (batch, later) = rest.split_at(rng.random_range(1..=rest.len().min(12)));
@@ -56,6 +58,7 @@ fn delivered(rules: &[Rule], events: &[Event], order: Order, rng: &mut StdRng) -
         }
         if rng.random_ratio(1, 6) {
             alerts.reopen();
+            alerts.db.keep_for(pieces(rng));
         }
         if rng.random_ratio(1, 6) {
             // What is in the journal for days moves to its pieces.

@@ -123,6 +123,7 @@ impl DetectState {
                     tracing::warn!(%path, "the database of alerts was removed or replaced: ccfd continues with what is there now");
                 }
                 let mut db = DetectDb::open(&settings.database, settings.free_min)?;
+                db.keep_for(settings.retention);
                 db.deliver_by(settings.alert_routes.clone());
                 db.act(settings.actions.iter().map(|action| action.outbox.clone()).collect());
                 OpenDetect { db, looks: Looks::default(), adopted: None, matches: Matches::default() }
