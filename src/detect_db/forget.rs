@@ -80,6 +80,8 @@ impl Turn<'_> {
             });
         }
         forgetting.iter().try_for_each(|rule| self.forget(rule))?;
+        // A rule that is not in use may be about one of the chain: what it knew is looked at when it comes back.
+        self.begun.prepare_cached("UPDATE rule SET missed = 1 WHERE NOT is_on AND NOT missed")?.execute([])?;
         self.held.spill(self.begun)?;
         let mut matches = 0;
         for ForgettingRule { rule, mark, .. } in forgetting {

@@ -258,8 +258,8 @@ fn adopt(begun: &Transaction<'_>, rule: &Rule, is_on: bool, now: i64) -> rusqlit
         false => known,
     };
     let KnownRule { id, epoch, .. } = known;
-    let sql = "UPDATE rule SET definition = ?2, edition = ?3, epoch = ?4, is_on = ?5,
-                   missed = missed OR (?5 AND NOT is_on AND NOT ?6)
+    let sql =
+        "UPDATE rule SET definition = ?2, edition = ?3, epoch = ?4, is_on = ?5, missed = missed AND NOT ?6
                WHERE id = ?1 AND (definition, edition, epoch, is_on) <> (?2, ?3, ?4, ?5)";
     begun.execute(sql, params![id, definition, edition, epoch, is_on, starts_over])?;
     if starts_over {

@@ -222,6 +222,37 @@ fn what_a_backfill_brought_is_kept_until_that_is_long_ago_and_with_it_what_is_yo
 }
 
 #[test]
+fn an_alert_of_a_rule_that_comes_back_is_withdrawn_if_nothing_was_forgotten_without_it() {
+    const HOUR: i64 = 3_600;
+    let few = [(Comparison::Less, 2.0)];
+    let all = vec![
+        detection("failed", false),
+        correlation("few", CorrelationKind::EventCount, &[0], true, 6 * HOUR, &few),
+        at_least("twice", 1, 12 * HOUR, 2.0),
+    ];
+    for is_out in [false, true] {
+        let mut alerts = Alerts::new(all.clone());
+        let twice = |alerts: &Alerts| {
+            let found = alerts.facts().into_iter().filter(|one| one.rule == "twice");
+            found.map(|one| one.records).collect::<Vec<_>>()
+        };
+        alerts.deliver(&matches(&all, &[("old", 0)]));
+        clear_up(&mut alerts, 2 * DAY + 10);
+        // The first of them is so close to what is forgotten that `few` is sure of it and `twice` would not be.
+        alerts.deliver(&matches(&all, &[("a", DAY + 10 * HOUR), ("b", DAY + 20 * HOUR)]));
+        assert_eq!(twice(&alerts), [["a", "b"]]);
+        if is_out {
+            alerts.rules = all[..2].to_vec().into();
+            alerts.reopen();
+        }
+        alerts.deliver(&matches(&all[..2], &[("c", DAY + 20 * HOUR)]));
+        alerts.rules = all.clone().into();
+        alerts.reopen();
+        assert_eq!(twice(&alerts), Vec::<Vec<String>>::new(), "{is_out}");
+    }
+}
+
+#[test]
 fn what_is_kept_for_months_is_removed_eight_days_at_once_and_no_day_earlier() {
     let mut alerts = Alerts::new(three());
     alerts.db.keep_for(limits(64).retention);
