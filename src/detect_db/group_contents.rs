@@ -33,6 +33,9 @@ pub(super) struct GroupContents {
     hits: SortedMap<(i64, u32, i64), i64>,
 }
 
+/// The memory of contents that are no longer in use, for those of other groups.
+pub(super) type SpareContents = Vec<Box<GroupContents>>;
+
 impl GroupContents {
     /// Empties them, and keeps memory for the next group.
     pub(super) fn clear(&mut self) {

@@ -12,7 +12,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{
-    group_contents::GroupContents,
+    group_contents::SpareContents,
     group_map::GroupMap,
     held_group::HeldGroup,
     held_piece::{PieceGrowth, PieceLane, PieceSpan, broken},
@@ -117,8 +117,7 @@ pub(super) struct HeldMatches {
     journal_bytes: u64,
     /// The memory of the last row of the journal, for the next.
     growth: Vec<u8>,
-    /// The memory of contents of groups.
-    spare: Vec<Box<GroupContents>>,
+    spare: SpareContents,
     /// The memory of what a group is known by.
     pub(super) key: Vec<u8>,
     weighed: WeighedAt,

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use smallvec::SmallVec;
 
 use super::{
-    group_contents::GroupContents,
+    group_contents::{GroupContents, SpareContents},
     held_piece::{ClosedPiece, StoredPiece, stored_bytes},
     piece::{GroupValues, PieceEntry},
     piece_reader::piece_values,
@@ -77,7 +77,7 @@ impl HeldGroup {
     }
 
     /// It is in use again, with this memory for its contents.
-    pub(super) fn wake(&mut self, spare: &mut Vec<Box<GroupContents>>) {
+    pub(super) fn wake(&mut self, spare: &mut SpareContents) {
         if self.contents.is_none() {
             self.contents = spare.pop();
             self.weight += if self.contents.is_some() { size_of::<GroupContents>() } else { 0 };
