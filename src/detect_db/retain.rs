@@ -18,8 +18,8 @@ use crate::{
     sinks::{SinkError, sqlite::of_database},
 };
 
-/// Matches, and pieces of them, that are removed in one transaction, so that no lock is held for long; more if they are of the
-/// same days, or of one second.
+/// Matches, and pieces of them, that are removed in one transaction, so that no lock is held for long; more if they are of one
+/// day, or of one second.
 const CHUNK_MATCHES: u64 = 2_000;
 const CHUNK_PIECES: u64 = 500;
 /// A database that is too large loses this part of its pieces at a time at most: a small one no more than it must.
@@ -193,8 +193,11 @@ impl DetectDb {
         // What is in the journal counts, too.
         self.spill()?;
         let Some(mark) = self.settled(chain, last, before)? else { return Ok(None) };
-        let days = self.held.limits.piece_seconds;
-        let end = |second| self.first_second(second).saturating_add(days - 1);
+        // Day by day, so that no lock is held for long.
+        let end = |second: i64| {
+            let day = second.div_euclid(DAY_SECONDS).saturating_mul(DAY_SECONDS);
+            day.saturating_add(DAY_SECONDS - 1)
+        };
         Ok(self.next_mark(mark, Some(chain))?.map(|next| end(next).min(mark)))
     }
 
