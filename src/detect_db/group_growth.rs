@@ -1,7 +1,7 @@
 //! What is added to a group, and where it goes: to a piece of its days, to the journal, and to the table of pieces.
 
 use super::{
-    held_group::HeldGroup,
+    held_group::{HeldGroup, STORED_WEIGHT},
     held_piece::{ClosedPiece, OpenPiece, PieceGrowth, PieceLane, PieceSpan, StoredPiece, UnreadPart, give},
     piece::{PieceEntry, PieceTexts, PieceWriter, ShownPair},
     piece_reader::{ReadPiece, read_piece},
@@ -56,9 +56,9 @@ impl HeldGroup {
 
     /// The piece to which changes of this second are added.
     fn open_piece(&mut self, lane: PieceLane, at: i64, now: i64) -> usize {
-        let day = first_day(at, self.piece_seconds);
+        let days = PieceDays::of(at, self.piece_seconds);
         let contents = self.contents();
-        let found = contents.open.iter().position(|piece| piece.day == day && piece.lane.is_about(lane));
+        let found = contents.open.iter().position(|piece| days.are_of(piece.lane, piece.day, lane));
         let mut is_small = true;
         match found {
             Some(place) => {
@@ -72,28 +72,30 @@ impl HeldGroup {
                 is_small = false;
             }
             None => {
-                if let Some(place) = self.reopen_piece(lane, day) {
+                if let Some(place) = self.reopen_piece(lane, days) {
                     return place;
                 }
             }
         }
         // The group is small until a piece of both lanes is full.
-        let is_large =
-            |piece: &ClosedPiece| piece.lane != PieceLane::Both || is_full(piece.lane, piece.bytes.len());
-        is_small &= !self.closed.iter().any(|piece| piece.day == day && is_large(piece));
+        let is_large = |piece: &ClosedPiece| match piece.lane {
+            PieceLane::Both => piece.day == days.first && is_full(piece.lane, piece.bytes.len()),
+            PieceLane::Ticks | PieceLane::Records => days.have(piece.day),
+        };
+        is_small &= !self.closed.iter().any(is_large);
         let contents = self.contents();
-        is_small &= !contents.open.iter().any(|piece| piece.day == day);
+        is_small &= !contents.open.iter().any(|piece| days.have(piece.day));
         let lane = if is_small { PieceLane::Both } else { lane };
         let mut texts = contents.spare_texts();
         let writer = PieceWriter::begin(&mut texts, self.values.get_or_insert_default());
         let span = PieceSpan { from: at, to: at, matches: 0, arrived: now };
-        let texts = self.put_texts(texts);
+        let (texts, day) = (self.put_texts(texts), days.key(lane));
         self.put_open(OpenPiece { lane, day, writer, span, texts, journaled: 0, unread: None })
     }
 
-    /// Continues the last piece of a lane and day that is only in the journal, if there is one and it has room.
-    fn reopen_piece(&mut self, lane: PieceLane, day: i64) -> Option<usize> {
-        let place = self.closed.iter().rposition(|piece| piece.day == day && piece.lane.is_about(lane))?;
+    /// Continues the last piece of a lane and its days that is only in the journal, if there is one and it has room.
+    fn reopen_piece(&mut self, lane: PieceLane, days: PieceDays) -> Option<usize> {
+        let place = self.closed.iter().rposition(|piece| days.are_of(piece.lane, piece.day, lane))?;
         let piece = self.closed.get_mut(place)?;
         if is_full(piece.lane, piece.bytes.len()) {
             return None;
@@ -188,6 +190,7 @@ impl HeldGroup {
             self.weight = self.weight.saturating_sub(piece.bytes.capacity());
             let ClosedPiece { lane, span: PieceSpan { from, to, .. }, read_as, .. } = piece;
             let is_read = read_as.is_some();
+            self.weight += STORED_WEIGHT;
             self.stored
                 .iter_mut()
                 .for_each(|stored| stored.push(StoredPiece { id, lane, from, to, is_read }));
@@ -196,9 +199,36 @@ impl HeldGroup {
     }
 }
 
-/// The first day of the piece of a second.
-fn first_day(at: i64, piece_seconds: i64) -> i64 {
-    at.div_euclid(piece_seconds).saturating_mul(piece_seconds / DAY_SECONDS)
+/// The days whose changes share a piece. In a large group these are those of one day: a window reads no more than it needs.
+#[derive(Clone, Copy)]
+struct PieceDays {
+    day: i64,
+    first: i64,
+    after: i64,
+}
+
+impl PieceDays {
+    /// Those of a second, in pieces of this length.
+    fn of(at: i64, piece_seconds: i64) -> Self {
+        let length = piece_seconds / DAY_SECONDS;
+        let first = at.div_euclid(piece_seconds).saturating_mul(length);
+        Self { day: at.div_euclid(DAY_SECONDS), first, after: first.saturating_add(length) }
+    }
+
+    /// The day by which a piece of a lane is known.
+    fn key(self, lane: PieceLane) -> i64 {
+        if lane == PieceLane::Both { self.first } else { self.day }
+    }
+
+    /// Whether a piece is one of these days that says something about a lane.
+    fn are_of(self, piece: PieceLane, day: i64, lane: PieceLane) -> bool {
+        piece.is_about(lane) && day == self.key(piece)
+    }
+
+    /// Whether a day is one of them.
+    fn have(self, day: i64) -> bool {
+        (self.first..self.after).contains(&day)
+    }
 }
 
 /// Whether a piece of so many bytes is not continued.

@@ -15,7 +15,7 @@ use super::{
 
 /// Bytes that a group without contents takes in memory, and what is known of a piece in the table, about.
 const GROUP_WEIGHT: usize = 350;
-const STORED_WEIGHT: usize = 48;
+pub(super) const STORED_WEIGHT: usize = 48;
 
 /// A group whose pieces are no larger together loses its contents after each batch: reading them again costs less than the
 /// memory of many such groups.
@@ -124,7 +124,8 @@ impl HeldGroup {
     pub(super) fn rest(&mut self) -> Option<Box<GroupContents>> {
         let mut contents = self.contents.take()?;
         self.closed.extend(contents.open.drain(..).map(ClosedPiece::from));
-        self.weight = GROUP_WEIGHT;
+        let values = self.values.iter().flatten().flatten();
+        self.weight = GROUP_WEIGHT + values.map(String::len).sum::<usize>();
         for piece in &mut self.closed {
             piece.read_as = None;
             self.weight += piece.bytes.capacity();

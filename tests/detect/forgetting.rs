@@ -239,6 +239,8 @@ fn what_is_forgotten_raises_and_changes_nothing_however_often_it_is_delivered_an
         if seed % 2 == 1 {
             bench.alerts.limit_memory(20_000);
         }
+        let kept_for = |rng: &mut StdRng| Duration::from_secs(rng.random_range(0..100) * 24 * 3_600);
+        bench.alerts.db.keep_for(kept_for(&mut rng));
         bench.steps.push(format!("seed {seed}"));
         let events = history(&mut rng);
         let newest = events.iter().map(|event| event.at).max().unwrap();
@@ -282,6 +284,7 @@ fn what_is_forgotten_raises_and_changes_nothing_however_often_it_is_delivered_an
                 }
                 _ => {
                     bench.alerts.reopen();
+                    bench.alerts.db.keep_for(kept_for(&mut rng));
                     // What arrives late may be kept for longer.
                     bench.alerts.now = [LONG_AGO, rng.random_range(0..newest.max(1))][rng.random_range(0..2)];
                 }
