@@ -199,7 +199,8 @@ impl HeldGroup {
     }
 }
 
-/// The days whose changes share a piece. In a large group these are those of one day: a window reads no more than it needs.
+/// The days whose changes share a piece. In a large group that is one day, so that sources that are days apart do not read
+/// each other's pieces.
 #[derive(Clone, Copy)]
 struct PieceDays {
     day: i64,

@@ -127,7 +127,7 @@ impl<'p> PieceReader<'p> {
         Some(first)
     }
 
-    /// The values of a group, at the begin of a piece.
+    /// The values of a group, at the beginning of a piece.
     fn values(&mut self, mut each: impl FnMut(Option<&'p str>)) -> Option<()> {
         for _ in 0..self.number()? {
             match self.number()?.checked_sub(1) {

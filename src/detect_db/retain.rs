@@ -58,8 +58,8 @@ pub struct Forgotten {
 }
 
 impl DetectDb {
-    /// Says how long matches are kept. Those of a group within an eighth of that time, which is at least one day and at most
-    /// eight, share a piece, and are removed together.
+    /// Says how long matches are kept. Those of a small group within an eighth of that time, at least one day and at most
+    /// eight, share a piece. What is removed by age are all matches of such days.
     pub fn keep_for(&mut self, retention: Duration) {
         self.held.limits.piece_seconds = piece_seconds(retention);
     }
