@@ -37,3 +37,25 @@ impl Telemetry {
     /// Does nothing.
     pub fn end(self, _: Duration) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::Arc};
+
+    use super::*;
+
+    #[test]
+    fn a_build_without_opentelemetry_says_that_its_setting_has_no_effect() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let lines = Arc::new(log.reopen().unwrap());
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for endpoint in [None, Some("http://127.0.0.1:4318".parse().unwrap())] {
+                Telemetry::begin(&TelemetrySettings { endpoint })
+                    .measure(|| -> MetricsSnapshot { unreachable!("nothing is measured") });
+            }
+        });
+        let said = fs::read_to_string(log.path()).unwrap();
+        assert!(said.lines().count() == 1 && said.contains("built without OpenTelemetry"), "{said}");
+    }
+}

@@ -228,12 +228,3 @@ fn files_below(dir: &Path) -> Vec<PathBuf> {
     }
     files
 }
-
-#[cfg(not(feature = "otel"))]
-#[test]
-fn a_build_without_opentelemetry_says_that_its_setting_has_no_effect() {
-    let api = Simulated::start(&["--audit-logs", "10", "--completions", "10"]);
-    let place = Place::new(&api.base_url).with("CCFD__TELEMETRY__ENDPOINT", "http://127.0.0.1:4318");
-    let ended = place.run_to(0, &["run", "--once"]);
-    assert!(ended.stderr.contains("built without OpenTelemetry"), "{}", ended.stderr);
-}
