@@ -15,7 +15,11 @@ use collectors::Clock;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::wire::{ADMIN_KEY, PROJECT_KEY};
+use super::{
+    observed::Observed,
+    process::wait_until,
+    wire::{ADMIN_KEY, PROJECT_KEY},
+};
 
 /// Each list with its collector and its table.
 pub const LISTS: [(SimulatedList, &str); 2] = [
@@ -247,8 +251,10 @@ impl Process {
         self.wait()
     }
 
-    /// As the service manager asks for a stop.
+    /// As the service manager asks for a stop, so long after the process began to listen to it.
     pub fn terminate_after(self, moment: Duration) -> Ended {
+        let process = Observed::of(self.child.id());
+        wait_until("a handler of SIGTERM", || process.has_ended() || process.catches(Signal::TERM));
         std::thread::sleep(moment);
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::TERM).expect("signalled");
