@@ -1,6 +1,9 @@
 //! A second with far more records than a page: what is shown while it is read.
 
-use std::time::Duration;
+use std::{
+    future::{Future as _, poll_fn},
+    time::Duration,
+};
 
 use ccfd::{pipeline::route::Ended, simulator::SimulatedList};
 use collectors::TenantWalk;
@@ -26,21 +29,25 @@ async fn a_crowded_second_is_shown_with_what_was_found_of_it_for_as_long_as_it_i
     let mut found = Vec::new();
     let running = rig.run();
     tokio::pin!(running);
-    loop {
-        tokio::select! {
-            ended = &mut running => {
-                assert!(matches!(ended, Ended::ReadAll));
-                break;
-            }
-            () = tokio::time::sleep(Duration::from_millis(50)) => {
-                if let Some(crowd) = rig.progress.status().crowded {
-                    assert_eq!(crowd.second, second);
-                    found.push(crowd.found);
-                }
-            }
+    // Looked at after each step: a clock that is paused says nothing about how many there are.
+    let mut watched = poll_fn(|context| {
+        let ended = running.as_mut().poll(context);
+        if let Some(crowd) = rig.progress.status().crowded {
+            assert_eq!(crowd.second, second);
+            found.push(crowd.found);
         }
-    }
-    assert!(found.len() > 5 && found.is_sorted() && found.last() > found.first(), "{found:?}");
+        ended
+    });
+    let ended = loop {
+        tokio::select! {
+            ended = &mut watched => break ended,
+            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+        }
+    };
+    assert!(matches!(ended, Ended::ReadAll));
+    assert!(found.is_sorted(), "{found:?}");
+    found.dedup();
+    assert!(found.len() > 5, "{found:?}");
     assert_eq!(rig.progress.status().crowded, None, "it is read");
     rig.assert_conserved();
     let text = logged.text();
