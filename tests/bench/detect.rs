@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | few match | one record in a hundred |
 //! | sessions | each record matches a part of one rule, and raises nothing |
+//! | hostile, few match | texts that are meant to break what reads them; one in a hundred alerts |
 //! | hostile | texts that are meant to break what reads them; two records in ten match a part of a rule, one in a hundred alerts |
 //! | flood | each record matches several rules, and raises an alert on average |
 

@@ -25,22 +25,35 @@ pub fn sessions(number: u64, second: i64) -> String {
     event(number, second, "project.updated", &session(person, person, "\"DE\"", BROWSER), details)
 }
 
-/// What is meant to break a judge: control characters of terminals, HTML, deep nesting, keys with dots, agents of 5 MB, in
-/// events of every kind that rules look into. Two kinds in ten match parts of rules by their type, and one record in a hundred alerts.
+/// Kinds that rules look into, of which no event matches only because it is one.
+const LOOKED_INTO: [&str; 8] = [
+    "api_key.updated",
+    "role.assignment.created",
+    "role.updated",
+    "user.updated",
+    "organization.updated",
+    "ip_allowlist.updated",
+    "service_account.updated",
+    "project.updated",
+];
+
+/// What is meant to break a judge, see [`hostile_of`], of which one record in a hundred matches and alerts.
+pub fn hostile_few(number: u64, second: i64) -> String {
+    hostile_of(LOOKED_INTO[(number % 8) as usize], number, second)
+}
+
+/// The same with two kinds in ten that match parts of rules by their type.
 pub fn hostile(number: u64, second: i64) -> String {
-    let kinds = [
-        "api_key.created",
-        "api_key.updated",
-        "role.assignment.created",
-        "role.updated",
-        "user.updated",
-        "invite.sent",
-        "organization.updated",
-        "ip_allowlist.updated",
-        "service_account.updated",
-        "project.updated",
-    ];
-    let kind = kinds[(number % 10) as usize];
+    let kind = match number % 10 {
+        0 => "api_key.created",
+        1 => "invite.sent",
+        other => LOOKED_INTO[(other - 2) as usize],
+    };
+    hostile_of(kind, number, second)
+}
+
+/// Control characters of terminals, HTML, deep nesting, keys with dots, agents of 5 MB. One agent in a hundred is a script.
+fn hostile_of(kind: &str, number: u64, second: i64) -> String {
     let agent = match number {
         number if number % 100_000 == 99_999 => "\\u001b[2J".repeat(5 << 17),
         number if number % 100 == 50 => "curl/8.5.0".to_owned(),

@@ -16,7 +16,7 @@ use hyper::{Response, StatusCode, body::Frame, server::conn::http1, service::ser
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::judged::{few_match, flood, hostile, sessions};
+use crate::judged::{few_match, flood, hostile, hostile_few, sessions};
 
 /// Size of one write for bodies without `Content-Length`.
 const CHUNK_BYTES: usize = 16 << 10;
@@ -37,7 +37,9 @@ pub enum Shape {
     FewMatch,
     /// Events of which each matches a part of one rule.
     Sessions,
-    /// Events whose texts are meant to break what reads them.
+    /// Events whose texts are meant to break what reads them, of which one in a hundred matches a rule.
+    HostileFew,
+    /// The same, of which two in ten match a part of a rule.
     Hostile,
     /// Events of which each matches several rules.
     Flood,
@@ -47,7 +49,8 @@ impl Shape {
     /// Those that test what a body costs.
     pub const BODIES: [Self; 4] = [Self::Pretty, Self::Chunked, Self::Large, Self::Tiny];
     /// Those that test what rules cost.
-    pub const JUDGED: [Self; 4] = [Self::FewMatch, Self::Sessions, Self::Hostile, Self::Flood];
+    pub const JUDGED: [Self; 5] =
+        [Self::FewMatch, Self::Sessions, Self::HostileFew, Self::Hostile, Self::Flood];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -57,6 +60,7 @@ impl Shape {
             Self::Tiny => "tiny",
             Self::FewMatch => "few match",
             Self::Sessions => "sessions",
+            Self::HostileFew => "hostile, few match",
             Self::Hostile => "hostile",
             Self::Flood => "flood",
         }
@@ -68,7 +72,7 @@ impl Shape {
             Self::Pretty | Self::Chunked => 200_000,
             Self::Large => 10_000,
             Self::Tiny => 300_000,
-            Self::FewMatch | Self::Sessions | Self::Hostile => 500_000,
+            Self::FewMatch | Self::Sessions | Self::HostileFew | Self::Hostile => 500_000,
             Self::Flood => 200_000,
         }
     }
@@ -81,6 +85,7 @@ impl Shape {
             | Self::Tiny
             | Self::FewMatch
             | Self::Sessions
+            | Self::HostileFew
             | Self::Hostile
             | Self::Flood => "audit_logs",
             Self::Large => "chat_completions",
@@ -95,6 +100,7 @@ impl Shape {
             | Self::Tiny
             | Self::FewMatch
             | Self::Sessions
+            | Self::HostileFew
             | Self::Hostile
             | Self::Flood => "ties,shuffle,newest,tenant-ignore",
         };
@@ -107,6 +113,9 @@ impl Shape {
             Self::Tiny => SimulatorOptions { records: given(tiny), ..SimulatorOptions::default() },
             Self::FewMatch => SimulatorOptions { records: given(few_match), ..SimulatorOptions::default() },
             Self::Sessions => SimulatorOptions { records: given(sessions), ..SimulatorOptions::default() },
+            Self::HostileFew => {
+                SimulatorOptions { records: given(hostile_few), ..SimulatorOptions::default() }
+            }
             Self::Hostile => SimulatorOptions { records: given(hostile), ..SimulatorOptions::default() },
             Self::Flood => SimulatorOptions { records: given(flood), ..SimulatorOptions::default() },
         };
@@ -216,6 +225,7 @@ fn answer<B>(
         | Shape::Tiny
         | Shape::FewMatch
         | Shape::Sessions
+        | Shape::HostileFew
         | Shape::Hostile
         | Shape::Flood => Full::new(reply.body).boxed(),
     };
