@@ -68,7 +68,8 @@ impl HeldGroup {
                 }
                 self.read_open(place);
                 let full = self.contents().open.swap_remove(place);
-                self.closed.push(full.into());
+                let full = self.close(full);
+                self.closed.push(full);
                 is_small = false;
             }
             None => {
@@ -127,6 +128,14 @@ impl HeldGroup {
         place
     }
 
+    /// Ends a piece: of what it takes in memory only its bytes remain.
+    fn close(&mut self, piece: OpenPiece) -> ClosedPiece {
+        let heap = piece.writer.heap_bytes();
+        let closed = ClosedPiece::from(piece);
+        self.weight = self.weight.saturating_sub(heap - closed.bytes.capacity());
+        closed
+    }
+
     pub(super) fn put_texts(&mut self, read: PieceTexts) -> usize {
         let heap = read.heap_bytes();
         let texts = &mut self.contents().texts;
@@ -153,21 +162,26 @@ impl HeldGroup {
         let PieceGrowth { lane, day, continues, span, bytes } = growth;
         let is_same = |piece: &&mut ClosedPiece| (piece.lane, piece.day) == (*lane, *day) && *continues;
         let last = self.closed.iter_mut().rev().find(is_same);
-        match last {
+        let more = match last {
             Some(piece) => {
+                let before = piece.bytes.capacity();
                 piece.bytes.extend_from_slice(bytes);
                 (piece.span, piece.journaled) = (*span, piece.bytes.len());
+                piece.bytes.capacity() - before
             }
-            None => self.closed.push(ClosedPiece {
-                lane: *lane,
-                day: *day,
-                bytes: bytes.to_vec(),
-                span: *span,
-                journaled: bytes.len(),
-                read_as: None,
-            }),
-        }
-        self.weight += bytes.len();
+            None => {
+                self.closed.push(ClosedPiece {
+                    lane: *lane,
+                    day: *day,
+                    bytes: bytes.to_vec(),
+                    span: *span,
+                    journaled: bytes.len(),
+                    read_as: None,
+                });
+                bytes.len()
+            }
+        };
+        self.weight += more;
         if self.stored.is_some() {
             self.find_unread();
         }
@@ -182,10 +196,12 @@ impl HeldGroup {
         for place in 0..self.contents.as_ref().map_or(0, |contents| contents.open.len()) {
             self.read_open(place);
         }
-        let closed = std::mem::take(&mut self.closed);
-        let open = self.contents.as_mut().map(|contents| std::mem::take(&mut contents.open));
-        let open = open.into_iter().flatten().map(ClosedPiece::from);
-        for piece in closed.into_iter().chain(open) {
+        let mut closed = std::mem::take(&mut self.closed);
+        let open =
+            self.contents.as_mut().map(|contents| std::mem::take(&mut contents.open)).unwrap_or_default();
+        self.weight = self.weight.saturating_sub(size_of::<OpenPiece>() * open.len().saturating_sub(1));
+        closed.extend(open.into_iter().map(|piece| self.close(piece)));
+        for piece in closed {
             let id = put(&piece)?;
             self.weight = self.weight.saturating_sub(piece.bytes.capacity());
             let ClosedPiece { lane, span: PieceSpan { from, to, .. }, read_as, .. } = piece;
@@ -235,4 +251,47 @@ impl PieceDays {
 /// Whether a piece of so many bytes is not continued.
 fn is_full(lane: PieceLane, bytes: usize) -> bool {
     bytes >= if lane == PieceLane::Both { BOTH_BYTES } else { PIECE_BYTES }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::{
+        super::{held::TABLES, mark::NOTHING_FORGOTTEN},
+        *,
+    };
+    use crate::detect::episodes::TickValue;
+
+    #[test]
+    fn a_group_that_stays_in_use_weighs_about_what_it_weighs_when_it_was_read_again() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE counter (name TEXT, value INTEGER)").unwrap();
+        connection.execute_batch(TABLES).unwrap();
+        let mut group = HeldGroup::new([1, 2], NOTHING_FORGOTTEN, DAY_SECONDS, false);
+        group.know(&[Some("ann".into())]);
+        for number in 0..6_000 {
+            let (at, record) = (number * 100, format!("log-{number}"));
+            let entry = PieceEntry::Match { at, record: &record, origin: 1, shown: 0, input: 0 };
+            let shown = format!("value {}", number % 100);
+            group.add(entry, [(1, &*shown)].into_iter(), at);
+            let tick = PieceEntry::Tick { at, input: 0, value: TickValue::Nothing, by: 1 };
+            group.add(tick, std::iter::empty(), at);
+            if number % 30 == 0 {
+                let sql = "INSERT INTO piece (rule, grp, lane, from_at, to_at, n, arrived, data)
+                           VALUES (1, 2, ?1, ?2, ?3, 0, 0, ?4)";
+                let mut put = |piece: &ClosedPiece| {
+                    let PieceSpan { from, to, .. } = piece.span;
+                    connection.execute(sql, (piece.lane.number(), from, to, &piece.bytes))?;
+                    Ok(connection.last_insert_rowid())
+                };
+                group.store(&mut put).unwrap();
+            }
+        }
+        let in_use = group.weight;
+        group.shrink();
+        let all = i64::MIN..=i64::MAX;
+        group.ensure(&connection, PieceLane::Both, all, &Cell::default()).unwrap();
+        assert!((in_use / 5 * 4..=in_use / 4 * 5).contains(&group.weight), "{in_use} {}", group.weight);
+    }
 }

@@ -153,7 +153,7 @@ impl DetectDb {
     }
 
     /// Limits what groups of matches take in memory between two batches, in bytes as they estimate it: 32 MiB by default. The
-    /// journal takes an eighth of that.
+    /// journal takes a quarter of that.
     pub fn limit_memory(&mut self, bytes: usize) {
         let piece_seconds = self.held.limits.piece_seconds;
         self.held.limits = held::HeldLimits::of(bytes, piece_seconds);

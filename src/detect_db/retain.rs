@@ -28,8 +28,6 @@ const SHRINK_PART: u64 = 8;
 pub(super) const DAY_SECONDS: i64 = 24 * 60 * 60;
 /// Days in one piece at most.
 const PIECE_DAYS_MAX: i64 = 8;
-/// What is in the journal for longer moves to its pieces, from which it can be removed.
-const JOURNAL_SECONDS: i64 = DAY_SECONDS;
 /// Transactions in one go.
 const CHUNKS_MAX: usize = 60;
 /// Pages given back to the file system in one go.
@@ -75,7 +73,8 @@ impl DetectDb {
         }
         let age = i64::try_from(limits.retention.as_secs()).unwrap_or(i64::MAX);
         let (mut left, before) = (CHUNKS_MAX, now.saturating_sub(age));
-        self.empty_journal(now.saturating_sub(age.min(JOURNAL_SECONDS)), limits.size_max)?;
+        // When the days of a piece are over, what has arrived in them moves to it, from where it can be removed.
+        self.empty_journal(self.first_second(now).max(before), limits.size_max)?;
         let old = self.forget_old(before, now, &mut left)?;
         log_removed(old, "retention");
         let large = self.shrink(limits.size_max, now, &mut left)?;

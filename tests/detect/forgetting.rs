@@ -7,7 +7,7 @@ use std::{
 };
 
 use ccfd::{
-    detect::model::{CorrelationKind, Match, Rule, RuleKind, RuleState},
+    detect::model::{Match, Rule, RuleKind, RuleState},
     detect_db::AlertLimits,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -16,28 +16,10 @@ use super::{
     Alerts, Facts, LONG_AGO,
     naive::{self, Past},
     number,
-    rules::{Event, all_kinds, matches_of},
+    rules::{Event, SLOW, all_kinds, matches_of, slow},
 };
 
-/// A second of the rules of other tests: what is too old is removed by days.
-const SCALE: i64 = 24 * 3_600 / 10;
 const DAY: i64 = 24 * 3_600;
-
-/// The same rules over longer times.
-fn slow(rule: Rule) -> Rule {
-    let RuleKind::Correlation(mut correlation) = rule.kind else { return rule };
-    correlation.timespan *= SCALE;
-    correlation.kind = match correlation.kind {
-        CorrelationKind::FirstSeen { window, learn } => {
-            CorrelationKind::FirstSeen { window: window * SCALE, learn: learn * SCALE }
-        }
-        CorrelationKind::Spike { factor, baseline, at_least } => {
-            CorrelationKind::Spike { factor, baseline: baseline * SCALE, at_least }
-        }
-        kind => kind,
-    };
-    Rule { kind: RuleKind::Correlation(correlation), ..rule }
-}
 
 fn history(rng: &mut StdRng) -> Vec<Event> {
     let (count, long) = (rng.random_range(10..120), rng.random_range(40..400));
@@ -47,7 +29,7 @@ fn history(rng: &mut StdRng) -> Vec<Event> {
         if matches.is_empty() {
             matches.push(0);
         }
-        let (at, value) = (rng.random_range(0..long) * SCALE, f64::from(rng.random_range(-1..4)));
+        let (at, value) = (rng.random_range(0..long) * SLOW, f64::from(rng.random_range(-1..4)));
         Event { id: format!("log-{number:03}"), at, user, value, matches }
     };
     let mut events: Vec<Event> = (0..count).map(|number| event(number, rng)).collect();
@@ -55,7 +37,7 @@ fn history(rng: &mut StdRng) -> Vec<Event> {
         0 => events.shuffle(rng),
         // Live, with records that are late.
         _ => {
-            let late = |event: &Event, rng: &mut StdRng| event.at + rng.random_range(0..20) * SCALE;
+            let late = |event: &Event, rng: &mut StdRng| event.at + rng.random_range(0..20) * SLOW;
             events = {
                 let mut timed: Vec<(i64, Event)> =
                     events.into_iter().map(|event| (late(&event, rng), event)).collect();
@@ -270,7 +252,7 @@ fn what_is_forgotten_raises_and_changes_nothing_however_often_it_is_delivered_an
                 6..=8 if is_chain_out => {}
                 6 | 7 => {
                     let seen = events[..delivered].iter().map(|event| event.at).max().unwrap_or(0);
-                    let old = rng.random_range(0..=seen / SCALE + 10) * SCALE;
+                    let old = rng.random_range(0..=seen / SLOW + 10) * SLOW;
                     let retention = Duration::from_secs(DAY.unsigned_abs());
                     bench.clear_up(AlertLimits { retention, size_max: u64::MAX }, old + DAY);
                     removals += 1;

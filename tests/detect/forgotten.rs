@@ -267,23 +267,32 @@ fn what_is_kept_for_months_is_removed_eight_days_at_once_and_no_day_earlier() {
 
 #[test]
 fn the_few_matches_of_a_group_are_one_row_for_each_eighth_of_the_time_for_which_they_are_kept() {
+    let all = AlertLimits { retention: Duration::from_secs(1 << 40), size_max: u64::MAX };
     for (retention, rows) in [(1, 8), (15, 8), (16, 4), (32, 2), (64, 1), (9_999, 1)] {
-        let mut alerts = Alerts::new(three());
-        for (number, id) in ["a", "b", "c", "d", "e", "f", "g", "h"].iter().enumerate() {
+        for is_live in [false, true] {
+            let mut alerts = Alerts::new(three());
+            for (day, id) in ["a", "b", "c", "d", "e", "f", "g", "h"].iter().enumerate() {
+                alerts.db.keep_for(limits(retention).retention);
+                let day = day as i64 * DAY;
+                if is_live {
+                    // Something is removed many times a day.
+                    alerts.db.clear_up(&all, day).unwrap();
+                    alerts.now = day + 60;
+                }
+                alerts.deliver(&matches(&three(), &[(id, day)]));
+                if is_live {
+                    alerts.db.clear_up(&all, day + DAY - 1).unwrap();
+                }
+                // What is in the journal is continued by the next process.
+                alerts.reopen();
+            }
             alerts.db.keep_for(limits(retention).retention);
-            alerts.deliver(&matches(&three(), &[(id, number as i64 * DAY)]));
-            // What is in the journal is continued by the next process.
-            alerts.reopen();
+            alerts.db.clear_up(&all, alerts.now + 9 * DAY).unwrap();
+            let connection = Connection::open(alerts.path()).unwrap();
+            let sql = "SELECT count(*), sum(n) FROM piece";
+            let found = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            assert_eq!(found, (rows, 8), "{retention} {is_live}");
         }
-        let later = alerts.now + 3 * DAY;
-        alerts
-            .db
-            .clear_up(&AlertLimits { retention: Duration::from_secs(1 << 40), size_max: u64::MAX }, later)
-            .unwrap();
-        let connection = Connection::open(alerts.path()).unwrap();
-        let sql = "SELECT count(*), sum(n) FROM piece";
-        let found: (i64, i64) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        assert_eq!(found, (rows, 8), "{retention}");
     }
 }
 

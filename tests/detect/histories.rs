@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
     Alerts, naive, number,
-    rules::{Event, all_kinds, matches_of},
+    rules::{Event, SLOW, all_kinds, matches_of, slow},
 };
 
 fn history(rng: &mut StdRng) -> Vec<Event> {
@@ -62,7 +62,7 @@ fn delivered(rules: &[Rule], events: &[Event], order: Order, rng: &mut StdRng) -
         }
         if rng.random_ratio(1, 6) {
             // What is in the journal for days moves to its pieces.
-            let later = alerts.now + 3 * 24 * 3600;
+            let later = alerts.now + 9 * 24 * 3600;
             let limits = AlertLimits { retention: Duration::from_secs(1 << 40), size_max: u64::MAX };
             alerts.db.clear_up(&limits, later).unwrap();
         }
@@ -77,8 +77,12 @@ fn the_alerts_are_those_of_the_definition_in_any_order_of_delivery() {
     let mut count = 0;
     for seed in 0..seeds {
         let mut rng = StdRng::seed_from_u64(seed);
-        let rules = all_kinds();
-        let events = history(&mut rng);
+        let (mut rules, mut events) = (all_kinds(), history(&mut rng));
+        if rng.random_ratio(1, 2) {
+            // In several pieces, whatever their length.
+            rules = rules.into_iter().map(slow).collect();
+            events.iter_mut().for_each(|event| event.at *= SLOW);
+        }
         let matches: Vec<Match> = events.iter().flat_map(|event| matches_of(&rules, event)).collect();
         let expected = naive::alerts(&rules, &matches);
         count += expected.len();

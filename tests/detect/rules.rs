@@ -108,6 +108,25 @@ fn add_group(seen_by: &mut SeenBy, value: Option<&str>) {
     seen_by.add_group(|text| value.map(|value| text.push_str(value)).is_some());
 }
 
+/// A second of these rules in `slow` ones: what is in a piece, and what is removed by age, are whole days.
+pub const SLOW: i64 = 24 * 3_600 / 10;
+
+/// The same rule over longer times.
+pub fn slow(rule: Rule) -> Rule {
+    let RuleKind::Correlation(mut correlation) = rule.kind else { return rule };
+    correlation.timespan *= SLOW;
+    correlation.kind = match correlation.kind {
+        CorrelationKind::FirstSeen { window, learn } => {
+            CorrelationKind::FirstSeen { window: window * SLOW, learn: learn * SLOW }
+        }
+        CorrelationKind::Spike { factor, baseline, at_least } => {
+            CorrelationKind::Spike { factor, baseline: baseline * SLOW, at_least }
+        }
+        kind => kind,
+    };
+    Rule { kind: RuleKind::Correlation(correlation), ..rule }
+}
+
 /// Three detections, and every kind of correlation over them, chains of them included.
 pub fn all_kinds() -> Vec<Rule> {
     use Comparison::{AtLeast, AtMost, Equal, Greater, Less};
