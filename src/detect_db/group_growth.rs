@@ -67,9 +67,7 @@ impl HeldGroup {
                     return place;
                 }
                 self.read_open(place);
-                let full = self.contents().open.swap_remove(place);
-                let full = self.close(full);
-                self.closed.push(full);
+                self.close(place);
                 is_small = false;
             }
             None => {
@@ -129,11 +127,14 @@ impl HeldGroup {
     }
 
     /// Ends a piece: of what it takes in memory only its bytes remain.
-    fn close(&mut self, piece: OpenPiece) -> ClosedPiece {
+    fn close(&mut self, place: usize) {
+        let open = &mut self.contents().open;
+        let piece = open.remove(place);
+        let own = if open.is_empty() { 0 } else { size_of::<OpenPiece>() };
         let heap = piece.writer.heap_bytes();
-        let closed = ClosedPiece::from(piece);
-        self.weight = self.weight.saturating_sub(heap - closed.bytes.capacity());
-        closed
+        let piece = ClosedPiece::from(piece);
+        self.weight = self.weight.saturating_sub(own + heap - piece.bytes.capacity());
+        self.closed.push(piece);
     }
 
     pub(super) fn put_texts(&mut self, read: PieceTexts) -> usize {
@@ -193,15 +194,11 @@ impl HeldGroup {
         &mut self,
         put: &mut dyn FnMut(&ClosedPiece) -> rusqlite::Result<i64>,
     ) -> rusqlite::Result<bool> {
-        for place in 0..self.contents.as_ref().map_or(0, |contents| contents.open.len()) {
-            self.read_open(place);
+        while self.contents.as_ref().is_some_and(|contents| !contents.open.is_empty()) {
+            self.read_open(0);
+            self.close(0);
         }
-        let mut closed = std::mem::take(&mut self.closed);
-        let open =
-            self.contents.as_mut().map(|contents| std::mem::take(&mut contents.open)).unwrap_or_default();
-        self.weight = self.weight.saturating_sub(size_of::<OpenPiece>() * open.len().saturating_sub(1));
-        closed.extend(open.into_iter().map(|piece| self.close(piece)));
-        for piece in closed {
+        for piece in std::mem::take(&mut self.closed) {
             let id = put(&piece)?;
             self.weight = self.weight.saturating_sub(piece.bytes.capacity());
             let ClosedPiece { lane, span: PieceSpan { from, to, .. }, read_as, .. } = piece;
@@ -261,37 +258,37 @@ mod tests {
         super::{held::TABLES, mark::NOTHING_FORGOTTEN},
         *,
     };
-    use crate::detect::episodes::TickValue;
+
+    const SQL: &str = "INSERT INTO piece (rule, grp, lane, from_at, to_at, n, arrived, data)
+                       VALUES (1, 2, ?1, ?2, ?3, 0, 0, ?4)";
 
     #[test]
     fn a_group_that_stays_in_use_weighs_about_what_it_weighs_when_it_was_read_again() {
-        let connection = rusqlite::Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE counter (name TEXT, value INTEGER)").unwrap();
-        connection.execute_batch(TABLES).unwrap();
-        let mut group = HeldGroup::new([1, 2], NOTHING_FORGOTTEN, DAY_SECONDS, false);
-        group.know(&[Some("ann".into())]);
-        for number in 0..6_000 {
-            let (at, record) = (number * 100, format!("log-{number}"));
-            let entry = PieceEntry::Match { at, record: &record, origin: 1, shown: 0, input: 0 };
-            let shown = format!("value {}", number % 100);
-            group.add(entry, [(1, &*shown)].into_iter(), at);
-            let tick = PieceEntry::Tick { at, input: 0, value: TickValue::Nothing, by: 1 };
-            group.add(tick, std::iter::empty(), at);
-            if number % 30 == 0 {
-                let sql = "INSERT INTO piece (rule, grp, lane, from_at, to_at, n, arrived, data)
-                           VALUES (1, 2, ?1, ?2, ?3, 0, 0, ?4)";
-                let mut put = |piece: &ClosedPiece| {
-                    let PieceSpan { from, to, .. } = piece.span;
-                    connection.execute(sql, (piece.lane.number(), from, to, &piece.bytes))?;
-                    Ok(connection.last_insert_rowid())
-                };
-                group.store(&mut put).unwrap();
+        // Many pieces at once; and one after the other, each with many texts.
+        for (count, seconds, tenths) in [(2_000, -DAY_SECONDS, 3), (20_000, 1, 1)] {
+            let connection = rusqlite::Connection::open_in_memory().unwrap();
+            connection.execute_batch("CREATE TABLE counter (name TEXT, value INTEGER)").unwrap();
+            connection.execute_batch(TABLES).unwrap();
+            let mut group = HeldGroup::new([1, 2], NOTHING_FORGOTTEN, DAY_SECONDS, false);
+            group.know(&[Some("ann".into())]);
+            for number in 0..count {
+                let (at, record) = (number * seconds, format!("log-{number}"));
+                let entry = PieceEntry::Match { at, record: &record, origin: 1, shown: 0, input: 0 };
+                let shown = format!("value {number}");
+                group.add(entry, [(1, &*shown)].into_iter(), at);
             }
+            let mut put = |piece: &ClosedPiece| {
+                let PieceSpan { from, to, .. } = piece.span;
+                connection.execute(SQL, (piece.lane.number(), from, to, &piece.bytes))?;
+                Ok(connection.last_insert_rowid())
+            };
+            group.store(&mut put).unwrap();
+            let in_use = group.weight;
+            group.shrink();
+            let all = i64::MIN..=i64::MAX;
+            group.ensure(&connection, PieceLane::Both, all, &Cell::default()).unwrap();
+            let (least, most) = (group.weight / 10 * 9, group.weight / 10 * (10 + tenths));
+            assert!((least..=most).contains(&in_use), "{count}: {in_use} {}", group.weight);
         }
-        let in_use = group.weight;
-        group.shrink();
-        let all = i64::MIN..=i64::MAX;
-        group.ensure(&connection, PieceLane::Both, all, &Cell::default()).unwrap();
-        assert!((in_use / 5 * 4..=in_use / 4 * 5).contains(&group.weight), "{in_use} {}", group.weight);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
     DetectDb,
@@ -309,8 +309,9 @@ impl DetectDb {
 
     /// Moves what is in the journal to its pieces, if some of it is old, or if something must be removed.
     fn empty_journal(&mut self, before: i64, size_max: u64) -> rusqlite::Result<()> {
-        let sql = "SELECT arrived FROM journal ORDER BY id LIMIT 1";
-        let oldest: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
+        // Not that of the first row: a clock may have been ahead.
+        let sql = "SELECT min(arrived) FROM journal";
+        let oldest: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0))?;
         let Some(oldest) = oldest else { return Ok(()) };
         if oldest < before || self.is_larger_than(size_max)? { self.spill() } else { Ok(()) }
     }
