@@ -23,10 +23,9 @@ impl SelectionItem {
         self.matchers.iter().all(|matcher| matcher.holds(row, self.field)) != self.negated
     }
 
-    /// Whether it matches this folded text, if that can be said without its case.
-    fn holds_of(&self, text: &str) -> Option<bool> {
-        let matcher = self.only_texts()?;
-        (!matcher.cased).then(|| matcher.exact.contains(text))
+    /// Whether nothing but its own field decides about it.
+    fn is_of_one_field(&self) -> bool {
+        self.matchers.iter().all(|matcher| matcher.references.is_empty())
     }
 
     /// The values that the field can have, folded, if these are texts without exception.
@@ -125,27 +124,48 @@ impl Check {
         }
     }
 
-    /// What is left of it in records of which the only value of a field is known, as a folded text.
-    pub fn knowing(&self, field: FieldId, text: &str) -> Self {
+    /// What is left of it in records of which the values of a field are known: what `holds` says of the entries about it.
+    pub fn knowing(&self, field: FieldId, holds: &dyn Fn(&SelectionItem) -> bool) -> Self {
         match self {
-            Self::Item(item) if item.field == field => match item.holds_of(text) {
-                Some(true) => Self::All(Vec::new()),
-                Some(false) => Self::Any(Vec::new()),
-                None => self.clone(),
+            Self::Item(item) if item.field == field && item.is_of_one_field() => match holds(item) {
+                true => Self::All(Vec::new()),
+                false => Self::Any(Vec::new()),
             },
             Self::Item(_) => self.clone(),
-            Self::Not(inner) => Self::Not(Box::new(inner.knowing(field, text))),
+            Self::Not(inner) => match inner.knowing(field, holds) {
+                left if left.is_always() => Self::Any(Vec::new()),
+                left if left.is_never() => Self::All(Vec::new()),
+                left => Self::Not(Box::new(left)),
+            },
             Self::All(inner) => {
-                let mut left: Vec<Self> = inner.iter().map(|one| one.knowing(field, text)).collect();
-                left.retain(|one| !matches!(one, Self::All(all) if all.is_empty()));
-                if left.len() == 1 { left.remove(0) } else { Self::All(left) }
+                let mut left: Vec<Self> = inner.iter().map(|one| one.knowing(field, holds)).collect();
+                left.retain(|one| !one.is_always());
+                match left.iter().any(Self::is_never) {
+                    true => Self::Any(Vec::new()),
+                    false if left.len() == 1 => left.remove(0),
+                    false => Self::All(left),
+                }
             }
             Self::Any(inner) => {
-                let mut left: Vec<Self> = inner.iter().map(|one| one.knowing(field, text)).collect();
-                left.retain(|one| !matches!(one, Self::Any(any) if any.is_empty()));
-                if left.len() == 1 { left.remove(0) } else { Self::Any(left) }
+                let mut left: Vec<Self> = inner.iter().map(|one| one.knowing(field, holds)).collect();
+                left.retain(|one| !one.is_never());
+                match left.iter().any(Self::is_always) {
+                    true => Self::All(Vec::new()),
+                    false if left.len() == 1 => left.remove(0),
+                    false => Self::Any(left),
+                }
             }
         }
+    }
+
+    /// Whether it is true of every record.
+    fn is_always(&self) -> bool {
+        matches!(self, Self::All(all) if all.is_empty())
+    }
+
+    /// Whether it is true of no record.
+    pub fn is_never(&self) -> bool {
+        matches!(self, Self::Any(any) if any.is_empty())
     }
 
     /// Passes every entry on, each as often as the condition names it.

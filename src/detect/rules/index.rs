@@ -20,26 +20,13 @@ pub(super) struct TableIndex {
     pub detections: Vec<CompiledDetection>,
     /// The column of the type, if rows have one.
     type_column: Option<usize>,
+    /// The field that is this column, if a detection asks for it.
+    type_field: Option<FieldId>,
     /// The detections that only match events of a type, by its folded name.
-    by_type: HashMap<String, Vec<TypedDetection>>,
+    by_type: HashMap<String, Vec<usize>>,
     /// Those that may match any event.
     others: Vec<usize>,
 }
-
-/// Entries of all types of a detection up to which each type has its own check: more would take long to load, and much memory.
-const KNOWING_MAX: usize = 10_000;
-
-/// A detection that only matches events of some types.
-#[derive(Debug)]
-struct TypedDetection {
-    place: usize,
-    /// What is left of its check in events of one of them, or all of it.
-    check: Arc<Check>,
-}
-
-/// Detections that only match events of a type.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Candidates<'i>(&'i [TypedDetection]);
 
 /// A detection that judges.
 #[derive(Debug)]
@@ -90,24 +77,19 @@ impl TableIndex {
             | FieldSource::Everything => false,
         };
         let field = fields.list.iter().position(|field| field.table == table && is_type(&field.source));
-        let mut by_type: HashMap<String, Vec<TypedDetection>> = HashMap::new();
+        let field = field.map(FieldId);
+        let mut by_type: HashMap<String, Vec<usize>> = HashMap::new();
         let mut others = Vec::new();
         for (place, CompiledDetection { check, .. }) in detections.iter().enumerate() {
-            let typed = field.map(FieldId).and_then(|field| Some((field, check.texts_of(field)?)));
-            let Some((field, types)) = typed else {
-                others.push(place);
-                continue;
-            };
-            let mut entries = 0_usize;
-            check.items(&mut |_| entries += 1);
-            let whole = (entries.saturating_mul(types.len()) > KNOWING_MAX).then(|| Arc::new(check.clone()));
-            for kind in types {
-                let check = whole.clone().unwrap_or_else(|| Arc::new(check.knowing(field, &kind)));
-                by_type.entry(kind).or_default().push(TypedDetection { place, check });
+            match field.and_then(|field| check.texts_of(field)) {
+                Some(types) => {
+                    types.into_iter().for_each(|kind| by_type.entry(kind).or_default().push(place))
+                }
+                None => others.push(place),
             }
         }
         let name = fields.tables[table].name.to_string();
-        Self { name, detections, type_column: column, by_type, others }
+        Self { name, detections, type_column: column, type_field: field, by_type, others }
     }
 
     /// Whether a record of this table may match without regard to its type, so that its row is needed in any case.
@@ -115,28 +97,24 @@ impl TableIndex {
         !self.others.is_empty()
     }
 
-    /// The detections that can match a record whose type is this JSON text, beside those that may match any; none for most
-    /// records.
-    pub fn candidates(&self, kind: Option<&[u8]>) -> Candidates<'_> {
-        Candidates(kind.map_or(&[][..], |json| self.of_type(json)))
+    /// The detections that can match a record whose type is this JSON text: those of the type, which most types do not have,
+    /// and those that may match any.
+    pub fn detections(&self, kind: Option<&[u8]>) -> impl Iterator<Item = &CompiledDetection> {
+        let typed = kind.map_or(&[][..], |json| self.of_type(json));
+        typed.iter().chain(&self.others).filter_map(|place| self.detections.get(*place))
     }
 
-    /// These detections, and those that may match any record, each with what must be checked of the record.
-    pub fn detections<'i>(
-        &'i self,
-        candidates: Candidates<'i>,
-    ) -> impl Iterator<Item = (&'i CompiledDetection, &'i Check)> {
-        let typed = candidates.0.iter().map(|typed| (&self.detections[typed.place], &*typed.check));
-        let others = self.others.iter().map(|place| &self.detections[*place]);
-        typed.chain(others.map(|detection| (detection, &detection.check)))
-    }
-
-    /// The column of the type, if detections are divided by it.
+    /// The column of the type, if a detection asks for it.
     pub fn type_column(&self) -> Option<usize> {
-        self.type_column.filter(|_| !self.by_type.is_empty())
+        self.type_column.filter(|_| self.type_field.is_some())
     }
 
-    fn of_type(&self, json: &[u8]) -> &[TypedDetection] {
+    /// The field of the type, if a detection asks for it.
+    pub fn type_field(&self) -> Option<FieldId> {
+        self.type_field
+    }
+
+    fn of_type(&self, json: &[u8]) -> &[usize] {
         let kind = if json.first() == Some(&b'"') { text(json) } else { Some(Cow::Owned(compact(json))) };
         let found = kind.and_then(|kind| self.by_type.get(&*folded(&kind)));
         found.map_or(&[], Vec::as_slice)

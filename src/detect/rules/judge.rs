@@ -9,11 +9,13 @@ use collectors::Record;
 use serde_json::Value;
 
 use super::{
+    check::Check,
     field::FieldId,
     fold::folded,
-    index::{Candidates, CompiledDetection, MatchView, TableIndex, ViewedValues},
+    index::{CompiledDetection, MatchView, TableIndex, ViewedValues},
     judged_row::{JudgedRow, disguised, identifying, shortened},
     set::RuleSet,
+    type_plan::TypePlans,
     value::RowValue,
 };
 use crate::{
@@ -21,9 +23,6 @@ use crate::{
     digest::TextsDigest,
     tables::{Table, top_level},
 };
-
-/// Types of which is kept what they can match.
-const TYPES_MAX: usize = 16;
 
 /// Values of one field that an alert shows.
 const SHOWN_MAX: usize = 10;
@@ -48,8 +47,7 @@ pub struct RecordJudge<'a> {
     set: &'a RuleSet,
     index: Option<&'a TableIndex>,
     row: JudgedRow<'a>,
-    /// Types of earlier records as JSON text, each with the detections that it can match: most records are of few types.
-    types: Vec<(&'a [u8], Candidates<'a>)>,
+    plans: TypePlans<'a>,
 }
 
 impl<'a> RecordJudge<'a> {
@@ -64,33 +62,13 @@ impl<'a> RecordJudge<'a> {
             true => row.json(column),
             false => top_level(&record.raw, "type"),
         });
-        let known = kind.and_then(|kind| self.types.iter().find(|(known, _)| *known == kind));
-        let candidates = known.map_or_else(|| index.candidates(kind), |(_, candidates)| *candidates);
-        if let (Some(kind), None) = (kind, known)
-            && self.types.len() < TYPES_MAX
-        {
-            self.types.push((kind, candidates));
-        }
-        for (detection, check) in index.detections(candidates) {
-            let holds = check.holds(row);
-            let cut = row.take_cut();
-            if !cut.is_empty() {
-                set.count_cut(detection, &cut);
+        match kind.and_then(|kind| self.plans.of(index, kind, row)) {
+            Some(checks) => {
+                checks.iter().for_each(|(detection, check)| set.look(detection, check, row, record, out))
             }
-            // Records without a usable id go to the rejects.
-            if holds && let Some(id) = record.id_text() {
-                let found = out.add();
-                (found.rule, found.at) = (detection.rule, record.second);
-                found.record.push_str(&id);
-                set.describe(detection, row, found);
-                if !cut.is_empty() {
-                    let names = cut.keys().map(|field| &*set.fields.get(*field).name);
-                    note(&mut found.shown, NOT_EXAMINED, names);
-                }
-                // What is only shown does not count.
-                row.take_cut();
-            }
-            detection.sights.iter().for_each(|sight| sight.note(row));
+            None => index
+                .detections(kind)
+                .for_each(|detection| set.look(detection, &detection.check, row, record, out)),
         }
     }
 }
@@ -99,17 +77,44 @@ impl RuleSet {
     /// Judges records of this table from this collector.
     pub fn judging<'a>(&'a self, table: &'a Table, connector: &'a str) -> RecordJudge<'a> {
         let index = self.tables.iter().find(|index| index.name == table.name);
-        RecordJudge {
-            set: self,
-            index,
-            row: JudgedRow::of(&self.fields, table, connector, b""),
-            types: Vec::new(),
-        }
+        let row = JudgedRow::of(&self.fields, table, connector, b"");
+        RecordJudge { set: self, index, row, plans: TypePlans::default() }
     }
 
     /// Judges one record.
     pub fn judge(&self, table: &Table, connector: &str, record: &Record, out: &mut Matches) {
-        self.judging(table, connector).judge(record, out);
+        let judging = self.judging(table, connector);
+        RecordJudge { plans: TypePlans::none(), ..judging }.judge(record, out);
+    }
+
+    /// Adds a match if a record is as a detection wants it.
+    fn look(
+        &self,
+        detection: &CompiledDetection,
+        check: &Check,
+        row: &JudgedRow<'_>,
+        record: &Record,
+        out: &mut Matches,
+    ) {
+        let holds = check.holds(row);
+        let cut = row.take_cut();
+        if !cut.is_empty() {
+            self.count_cut(detection, &cut);
+        }
+        // Records without a usable id go to the rejects.
+        if holds && let Some(id) = record.id_text() {
+            let found = out.add();
+            (found.rule, found.at) = (detection.rule, record.second);
+            found.record.push_str(&id);
+            self.describe(detection, row, found);
+            if !cut.is_empty() {
+                let names = cut.keys().map(|field| &*self.fields.get(*field).name);
+                note(&mut found.shown, NOT_EXAMINED, names);
+            }
+            // What is only shown does not count.
+            row.take_cut();
+        }
+        detection.sights.iter().for_each(|sight| sight.note(row));
     }
 
     fn count_cut(&self, detection: &CompiledDetection, cut: &BTreeMap<FieldId, (u64, u64)>) {

@@ -170,11 +170,13 @@ impl<'a> JudgedRow<'a> {
     fn at(&self, path: &ColumnPath, visit: Visit<'_, 'a>) -> bool {
         let Some(column) = self.table.columns.get(path.column) else { return false };
         if column.kind != ColumnKind::Dynamic {
-            let value = RowValue::of_column(self.row.value(path.column));
-            // A text that no row can hold is judged all the same.
-            let text = || self.row.json(path.column).filter(|json| json.first() == Some(&b'"'));
-            let text = || text().filter(|_| column.kind == ColumnKind::String).and_then(RowValue::of_json);
-            return value.or_else(text).is_some_and(visit);
+            // A text is judged as received, also one that no row can hold.
+            let text = self.row.json(path.column).filter(|json| json.first() == Some(&b'"'));
+            let value = match text.filter(|_| column.kind == ColumnKind::String) {
+                Some(json) => RowValue::of_json(json),
+                None => RowValue::of_column(self.row.value(path.column)),
+            };
+            return value.is_some_and(visit);
         }
         let inside = self.row.inside(path.column, &path.names);
         inside.is_some_and(|(json, names)| at_path(json, names, visit))

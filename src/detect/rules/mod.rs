@@ -53,6 +53,7 @@ mod section;
 mod set;
 mod source;
 mod step;
+mod type_plan;
 mod value;
 mod wildcards;
 mod yaml;

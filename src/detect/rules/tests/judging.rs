@@ -245,9 +245,8 @@ fn a_set_knows_which_fields_the_records_that_its_rules_look_at_have() {
     assert!(!matches_event(&set, &LOGIN.replace("error_code", "error")));
     let mut found = set.take_presence();
     found.sort_by(|one, other| one.field.cmp(&other.field));
-    // No event of the other rule's type came, and nobody asked for `code` where `error_code` was wrong. The type decides which
-    // rules look at an event, so none of them has to ask for it.
-    assert_eq!(found, [seen("EventDetails.error_code", true, 1)]);
+    // No event of the other rule's type came, and nobody asked for `code` where `error_code` was wrong.
+    assert_eq!(found, [seen("EventDetails.error_code", true, 1), seen("EventType", true, 0)]);
     assert_eq!(set.take_presence(), []);
     let named = |name: &str| {
         set.detections(set.named(name).unwrap()).iter().map(|rule| rule.slug.to_string()).collect::<Vec<_>>()
