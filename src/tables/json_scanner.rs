@@ -230,15 +230,25 @@ const SHORT: usize = 48;
 pub(super) fn mark(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     while at < SHORT {
-        let Some(block) = text[at..].first_chunk::<16>() else { break };
-        let block = u8x16::new(*block);
-        let found = (block.simd_eq(QUOTES) | block.simd_eq(BACKSLASHES)).to_bitmask();
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize);
+        let rest = &text[at..];
+        let Some(block) = rest.first_chunk::<16>() else {
+            let mut block = [0; 16];
+            block[..rest.len()].copy_from_slice(rest);
+            return mark_in(block).map(|found| at + found);
+        };
+        if let Some(found) = mark_in(*block) {
+            return Some(at + found);
         }
         at += 16;
     }
     memchr::memchr2(b'"', b'\\', &text[at..]).map(|found| at + found)
+}
+
+#[inline]
+fn mark_in(block: [u8; 16]) -> Option<usize> {
+    let block = u8x16::new(block);
+    let found = (block.simd_eq(QUOTES) | block.simd_eq(BACKSLASHES)).to_bitmask();
+    (found != 0).then(|| found.trailing_zeros() as usize)
 }
 
 const QUOTES: u8x16 = u8x16::new([b'"'; 16]);

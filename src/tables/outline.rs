@@ -51,9 +51,10 @@ impl<'a> Outline<'a> {
         steps.named_members(|steps, name| {
             let place = self.found.len();
             (place < members_max).then_some(())?;
-            let must_open = open.is_some_and(|open| is_named(name, open.as_bytes()));
-            let may_open = depth < DEPTH_MAX && (place < MEMBERS_MAX || must_open);
-            if !may_open || !steps.comes(b'{') {
+            let is_object = depth < DEPTH_MAX && steps.comes(b'{');
+            let must_open = is_object && open.is_some_and(|open| is_named(name, open.as_bytes()));
+            let may_open = must_open || (is_object && place < MEMBERS_MAX);
+            if !may_open {
                 let value = steps.value()?;
                 self.found.push(OutlineMember { name, value, end: place + 1, is_open: false });
                 return Some(());

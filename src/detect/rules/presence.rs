@@ -64,7 +64,8 @@ impl FieldSight {
     pub fn note(&self, row: &JudgedRow<'_>) {
         match row.has(self.field) {
             None => {}
-            Some(false) => _ = self.absent.fetch_add(1, Relaxed),
+            // A set judges in one thread. Elsewhere a count may be lost, and nothing else.
+            Some(false) => self.absent.store(self.absent.load(Relaxed) + 1, Relaxed),
             // Most often it is there, and nothing changes.
             Some(true) if self.is_seen.load(Relaxed) && self.absent.load(Relaxed) == 0 => {}
             Some(true) => {
