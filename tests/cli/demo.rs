@@ -23,6 +23,9 @@ fn a_demo_counts_every_record_and_leaves_commands_that_work() {
 #[test]
 fn a_demo_shows_what_a_plain_cursor_walk_misses() {
     let place = Place::bare().without("OPENAI_API_KEY").without("OPENAI_ADMIN_KEY");
+    // The directory of a demo remains.
+    let temporary = place.path("").display().to_string();
+    let place = place.with("TMPDIR", &temporary);
     let ended = place.run_to(0, &["demo", "--for", "1s"]);
     let row = |who: &str| -> Vec<u64> {
         let line = ended.stdout.lines().find_map(|line| line.strip_prefix(who));
