@@ -91,7 +91,7 @@ pub(super) fn assemble(
         let check = detection.check.clone();
         let of_table = compiled.entry(detection.table).or_default();
         let sights = sights(&check, &views);
-        of_table.push(CompiledDetection { rule, check, shown, hidden, views, sights });
+        of_table.push(CompiledDetection { rule, check, type_entries: 0, shown, hidden, views, sights });
     }
     let tables = compiled.into_iter().map(|(table, detections)| TableIndex::of(table, detections, &fields));
     let tables = tables.collect();

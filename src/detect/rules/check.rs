@@ -168,6 +168,13 @@ impl Check {
         matches!(self, Self::Any(any) if any.is_empty())
     }
 
+    /// How many entries it has, if one of them is about a field; otherwise none.
+    pub fn entries_if_about(&self, field: FieldId) -> usize {
+        let (mut count, mut is_about) = (0, false);
+        self.items(&mut |item| (count, is_about) = (count + 1, is_about || item.field == field));
+        if is_about { count } else { 0 }
+    }
+
     /// Passes every entry on, each as often as the condition names it.
     pub fn items(&self, each: &mut dyn FnMut(&Arc<SelectionItem>)) {
         match self {

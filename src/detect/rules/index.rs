@@ -33,6 +33,8 @@ pub(super) struct TableIndex {
 pub(super) struct CompiledDetection {
     pub rule: RuleIndex,
     pub check: Check,
+    /// How many entries the check has, if one of them is about the type of the event; otherwise none.
+    pub type_entries: usize,
     /// What alerts show: fields that are no content, without repeats.
     pub shown: Vec<FieldId>,
     /// Entries about content, of which only is shown that they match.
@@ -65,7 +67,7 @@ pub(super) enum ViewedValues {
 
 impl TableIndex {
     /// The index of these detections.
-    pub fn of(table: usize, detections: Vec<CompiledDetection>, fields: &Fields) -> Self {
+    pub fn of(table: usize, mut detections: Vec<CompiledDetection>, fields: &Fields) -> Self {
         let columns = &fields.tables[table].columns;
         let column = columns.iter().position(|column| column.from == Origin::Field("type".into()));
         let is_type = |source: &FieldSource| match source {
@@ -80,7 +82,8 @@ impl TableIndex {
         let field = field.map(FieldId);
         let mut by_type: HashMap<String, Vec<usize>> = HashMap::new();
         let mut others = Vec::new();
-        for (place, CompiledDetection { check, .. }) in detections.iter().enumerate() {
+        for (place, CompiledDetection { check, type_entries, .. }) in detections.iter_mut().enumerate() {
+            *type_entries = field.map_or(0, |field| check.entries_if_about(field));
             match field.and_then(|field| check.texts_of(field)) {
                 Some(types) => {
                     types.into_iter().for_each(|kind| by_type.entry(kind).or_default().push(place))

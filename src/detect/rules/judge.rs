@@ -63,8 +63,11 @@ impl<'a> RecordJudge<'a> {
             false => top_level(&record.raw, "type"),
         });
         match kind.and_then(|kind| self.plans.of(index, kind, row)) {
-            Some(checks) => {
-                checks.iter().for_each(|(detection, check)| set.look(detection, check, row, record, out))
+            Some(plan) => {
+                plan.note_type();
+                for (detection, check) in &plan.checks {
+                    set.look(detection, check, row, record, out);
+                }
             }
             None => index
                 .detections(kind)
@@ -83,8 +86,7 @@ impl RuleSet {
 
     /// Judges one record.
     pub fn judge(&self, table: &Table, connector: &str, record: &Record, out: &mut Matches) {
-        let judging = self.judging(table, connector);
-        RecordJudge { plans: TypePlans::none(), ..judging }.judge(record, out);
+        self.judging(table, connector).judge(record, out);
     }
 
     /// Adds a match if a record is as a detection wants it.

@@ -64,14 +64,17 @@ impl FieldSight {
     pub fn note(&self, row: &JudgedRow<'_>) {
         match row.has(self.field) {
             None => {}
-            // A set judges in one thread. Elsewhere a count may be lost, and nothing else.
-            Some(false) => self.absent.store(self.absent.load(Relaxed) + 1, Relaxed),
-            // Most often it is there, and nothing changes.
-            Some(true) if self.is_seen.load(Relaxed) && self.absent.load(Relaxed) == 0 => {}
-            Some(true) => {
-                self.is_seen.store(true, Relaxed);
-                self.absent.store(0, Relaxed);
-            }
+            Some(false) => _ = self.absent.fetch_add(1, Relaxed),
+            Some(true) => self.note_value(),
+        }
+    }
+
+    /// Notes that a record has the field.
+    pub fn note_value(&self) {
+        // Most often the one before had it, too, and nothing changes.
+        if !self.is_seen.load(Relaxed) || self.absent.load(Relaxed) > 0 {
+            self.is_seen.store(true, Relaxed);
+            self.absent.store(0, Relaxed);
         }
     }
 

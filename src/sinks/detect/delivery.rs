@@ -59,7 +59,7 @@ pub(super) fn deliver(
     Ok((receipt, forgotten + stored.forgotten))
 }
 
-/// Reads a byte of each cache line. Another thread has received the records, so they are far from this one: a scan would wait
+/// Reads about a byte of each cache line. Another thread has received the records, so they are far from this one: a scan would wait
 /// for one line after the other, and this waits for all of them at once.
 fn fetch(records: &[Record]) {
     let lines =

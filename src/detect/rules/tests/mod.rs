@@ -58,10 +58,9 @@ fn record(json: &str) -> Record {
     Record::new(Bytes::from(json.to_owned()), 1_770_979_925, IdHash::of("1"), None)
 }
 
-/// The matches of a record that is judged as one of many.
 fn judge(set: &RuleSet, table: &Table, json: &str) -> Vec<Match> {
     let mut out = Matches::default();
-    set.judging(table, "acme").judge(&record(json), &mut out);
+    set.judge(table, "acme", &record(json), &mut out);
     out.to_vec()
 }
 

@@ -72,23 +72,61 @@ fn all_of_a_check_remains_where_what_is_left_would_take_much_memory() {
         .collect();
     let set =
         loaded(&audit_rule(&format!("t: {{EventType|startswith: kind}}\n{entries}condition: t and 1 of k*")));
-    let index = set.tables.iter().find(|index| index.name == AUDIT_LOGS.name).unwrap();
     let events: Vec<Record> = (0..32)
         .map(|number| {
             record(&LOGIN.replace("login.failed", &format!("kind_{number}")).replace("curl/8.5", "a7"))
         })
         .collect();
-    let mut plans = TypePlans::default();
     let mut judge = set.judging(&AUDIT_LOGS, "acme");
-    let mut planned = 0;
-    for event in &events {
-        let row = JudgedRow::of(&set.fields, &AUDIT_LOGS, "acme", &event.raw);
-        let kind = row.json(index.type_column().unwrap()).unwrap();
-        planned += usize::from(plans.of(index, kind, &row).is_some());
+    for event in events.iter().chain(&events) {
         let mut matches = Matches::default();
         judge.judge(event, &mut matches);
         assert_eq!(matches.len(), 1);
     }
     // 399 entries each, of 10,000.
-    assert_eq!(planned, 25);
+    assert_eq!(planned(&set, &events), 25);
+}
+
+/// Of how many records there is a plan when they come for the second time.
+fn planned(set: &RuleSet, events: &[Record]) -> usize {
+    let index = set.tables.iter().find(|index| index.name == AUDIT_LOGS.name).unwrap();
+    let mut plans = TypePlans::default();
+    let mut have_plan = Vec::new();
+    for event in events.iter().chain(events) {
+        let row = JudgedRow::of(&set.fields, &AUDIT_LOGS, "acme", &event.raw);
+        let kind = row.json(index.type_column().unwrap()).unwrap();
+        have_plan.push(plans.of(index, kind, &row).is_some());
+    }
+    let (first, second) = have_plan.split_at(events.len());
+    assert!(!first.contains(&true), "of one record there is none");
+    second.iter().filter(|has_plan| **has_plan).count()
+}
+
+#[test]
+fn a_type_has_a_plan_from_its_second_record_on_if_it_is_short_and_among_the_first() {
+    let set = loaded(&audit_rule("t: {EventType|startswith: k}\ncondition: t"));
+    let of_length = |length: usize| record(&LOGIN.replace("login.failed", &"k".repeat(length - 2)));
+    assert_eq!(planned(&set, &[of_length(256)]), 1);
+    assert_eq!(planned(&set, &[of_length(257)]), 0);
+    let of_number = |number: usize| record(&LOGIN.replace("login.failed", &format!("kind_{number}")));
+    let types: Vec<Record> = (0..40).map(of_number).collect();
+    assert_eq!(planned(&set, &types), 32);
+}
+
+#[test]
+fn the_type_is_a_field_that_records_have_also_where_it_excludes_them() {
+    let set =
+        loaded(&audit_rule("t: {EventType|endswith: .deleted, UserAgent|contains: curl}\ncondition: t"));
+    let (with, without) =
+        (record(LOGIN), record(&LOGIN.replace("\"type\":\"login.failed\"", "\"type\":null")));
+    let absent = |events: &[&Record]| {
+        let mut judge = set.judging(&AUDIT_LOGS, "acme");
+        events.iter().for_each(|event| judge.judge(event, &mut Matches::default()));
+        let found = set.take_presence();
+        let of_type = found.iter().find(|found| &*found.field == "EventType").unwrap();
+        (of_type.is_seen, of_type.absent)
+    };
+    assert_eq!(absent(&[&with, &with, &with]), (true, 0));
+    assert_eq!(absent(&[&with, &with, &without, &without, &with, &without]), (true, 1));
+    assert_eq!(absent(&[&without, &without]), (false, 2));
 }
