@@ -23,7 +23,7 @@ impl SelectionItem {
         self.matchers.iter().all(|matcher| matcher.holds(row, self.field)) != self.negated
     }
 
-    /// Whether nothing but its own field decides about it.
+    /// Whether its own field alone decides about it.
     fn is_of_one_field(&self) -> bool {
         self.matchers.iter().all(|matcher| matcher.references.is_empty())
     }
