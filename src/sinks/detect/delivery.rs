@@ -59,8 +59,8 @@ pub(super) fn deliver(
     Ok((receipt, forgotten + stored.forgotten))
 }
 
-/// Reads about a byte of each cache line. Another thread has received the records, so they are far from this one: a scan would wait
-/// for one line after the other, and this waits for all of them at once.
+/// Reads about a byte of each cache line. Another thread has received the records, so they are far from this one: a scan
+/// would wait for one line after the other, and this waits for all of them at once.
 fn fetch(records: &[Record]) {
     let lines =
         records.iter().flat_map(|record| record.raw.iter().step_by(CACHE_LINE).take(FETCHED_LINES_MAX));
