@@ -20,8 +20,7 @@ pub struct LazyRow<'a> {
     record: &'a [u8],
     /// The field whose members have columns of their own.
     opened: Option<&'a str>,
-    /// Its members, and which of them has the name that is its type.
-    members: OnceCell<(Outline<'a>, Option<MemberPlace>)>,
+    members: OnceCell<Outline<'a>>,
     /// Where each column is in it, once that was asked.
     places: Vec<Cell<Option<ColumnPlace>>>,
     /// The memory of those of an earlier record.
@@ -43,7 +42,7 @@ impl<'a> LazyRow<'a> {
     /// Turns it into the row of another record.
     pub fn turn_to(&mut self, record: &'a [u8]) {
         self.record = record;
-        if let Some((members, _)) = self.members.take() {
+        if let Some(members) = self.members.take() {
             self.spare.set(members);
             self.places.fill(Cell::new(None));
         }
@@ -79,15 +78,10 @@ impl<'a> LazyRow<'a> {
     }
 
     fn place(&self, column: usize) -> Option<(&Outline<'a>, MemberPlace)> {
-        let (members, details) = self.members.get_or_init(|| {
+        let members = self.members.get_or_init(|| {
             let mut members = self.spare.take();
             members.read(self.record, self.opened);
-            let kind = members.find(b"type").map(|place| members.value(place));
-            let details = kind.and_then(|kind| match unescaped(kind) {
-                Some(name) => members.find(name),
-                None => members.find(text(kind)?.as_bytes()),
-            });
-            (members, details)
+            members
         });
         let known = self.places.get(column)?;
         if let Some(ColumnPlace(place)) = known.get() {
@@ -99,12 +93,21 @@ impl<'a> LazyRow<'a> {
                 let field = members.find(field.as_bytes());
                 field.and_then(|field| members.find_in(field, member.as_bytes()))
             }
-            Origin::Details => *details,
+            Origin::Details => details(members),
             Origin::Connector | Origin::Constant(_) => None,
         };
         let found = found.filter(|place| members.value(*place) != b"null");
         known.set(Some(ColumnPlace(found)));
         found.map(|place| (members, place))
+    }
+}
+
+/// The member that has the name that is the type of a record.
+fn details(members: &Outline<'_>) -> Option<MemberPlace> {
+    let kind = members.value(members.find(b"type")?);
+    match unescaped(kind) {
+        Some(name) => members.find(name),
+        None => members.find(text(kind)?.as_bytes()),
     }
 }
 
