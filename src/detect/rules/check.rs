@@ -20,7 +20,8 @@ pub(super) struct SelectionItem {
 impl SelectionItem {
     /// Whether it matches a record.
     pub fn holds(&self, row: &JudgedRow<'_>) -> bool {
-        self.matchers.iter().all(|matcher| matcher.holds(row, self.field)) != self.negated
+        let judge = || self.matchers.iter().all(|matcher| matcher.holds(row, self.field)) != self.negated;
+        if self.is_of_one_field() { row.remembered(self, judge) } else { judge() }
     }
 
     /// Whether its own field alone decides about it.

@@ -100,8 +100,8 @@ impl RuleSet {
     ) {
         let holds = check.holds(row);
         let cut = row.take_cut();
-        if !cut.is_empty() {
-            self.count_cut(detection, &cut);
+        if let Some(cut) = &cut {
+            self.count_cut(detection, cut);
         }
         // Records without a usable id go to the rejects.
         if holds && let Some(id) = record.id_text() {
@@ -109,7 +109,7 @@ impl RuleSet {
             (found.rule, found.at) = (detection.rule, record.second);
             found.record.push_str(&id);
             self.describe(detection, row, found);
-            if !cut.is_empty() {
+            if let Some(cut) = &cut {
                 let names = cut.keys().map(|field| &*self.fields.get(*field).name);
                 note(&mut found.shown, NOT_EXAMINED, names);
             }

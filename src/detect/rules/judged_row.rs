@@ -6,8 +6,10 @@ use std::{
 };
 
 use super::{
+    check::SelectionItem,
     derived::{Visit, at_path, contents, every_value, roles},
     field::{ColumnPath, FieldId, FieldSource, Fields},
+    remembered::RememberedAnswers,
     value::RowValue,
 };
 use crate::{
@@ -29,11 +31,14 @@ pub(super) struct JudgedRow<'a> {
     asked: RefCell<Vec<FieldId>>,
     /// Values of which an expression looked at a part, by field: how many, and the bytes of the rest.
     cut: RefCell<BTreeMap<FieldId, (u64, u64)>>,
+    remembered: RememberedAnswers<'a>,
 }
 
 /// The values of a field. Most have one or none.
 enum FoundValues<'a> {
     None,
+    /// One that is neither a list nor an object, as received, and as a value once somebody asks for it.
+    Scalar(&'a [u8], OnceCell<Option<RowValue<'a>>>),
     One(RowValue<'a>),
     Several(Vec<RowValue<'a>>),
     TooMany,
@@ -43,7 +48,7 @@ impl<'a> FoundValues<'a> {
     /// Adds a value, and returns how many there are.
     fn push(&mut self, value: RowValue<'a>) -> usize {
         *self = match std::mem::replace(self, Self::None) {
-            Self::None => Self::One(value),
+            Self::None | Self::Scalar(..) => Self::One(value),
             Self::One(first) => Self::Several(vec![first, value]),
             Self::Several(mut values) => {
                 values.push(value);
@@ -53,7 +58,7 @@ impl<'a> FoundValues<'a> {
         };
         match self {
             Self::None => 0,
-            Self::One(_) => 1,
+            Self::Scalar(..) | Self::One(_) => 1,
             Self::Several(values) => values.len(),
             Self::TooMany => VALUES_KEPT_MAX + 1,
         }
@@ -72,12 +77,16 @@ impl<'a> JudgedRow<'a> {
             found,
             asked: RefCell::default(),
             cut: RefCell::default(),
+            remembered: RememberedAnswers::default(),
         }
     }
 
     /// Turns it into the row of another record.
     pub fn turn_to(&mut self, record: &'a [u8]) {
         self.row.turn_to(record);
+        if !self.asked.get_mut().is_empty() {
+            self.remembered.begin();
+        }
         for field in self.asked.get_mut().drain(..) {
             self.found[field.0].take();
         }
@@ -91,27 +100,68 @@ impl<'a> JudgedRow<'a> {
 
     /// The values of a field, up to the one of which `each` is true; whether there is one.
     pub fn any(&self, field: FieldId, each: &mut dyn FnMut(&RowValue<'a>) -> bool) -> bool {
-        let Some(place) = self.found.get(field.0) else { return false };
-        let found = place.get_or_init(|| {
-            self.asked.borrow_mut().push(field);
-            let mut found = FoundValues::None;
-            let too_many = self.search(field, &mut |value| found.push(value) > VALUES_KEPT_MAX);
-            if too_many { FoundValues::TooMany } else { found }
-        });
-        match found {
-            FoundValues::None => false,
-            FoundValues::One(value) => each(value),
-            FoundValues::Several(values) => values.iter().any(each),
-            FoundValues::TooMany => self.search(field, &mut |value| each(&value)),
+        match self.found(field) {
+            None | Some(FoundValues::None) => false,
+            Some(FoundValues::Scalar(json, value)) => {
+                value.get_or_init(|| RowValue::of_json(json)).as_ref().is_some_and(each)
+            }
+            Some(FoundValues::One(value)) => each(value),
+            Some(FoundValues::Several(values)) => values.iter().any(each),
+            Some(FoundValues::TooMany) => self.search(field, &mut |value| each(&value)),
+        }
+    }
+
+    /// What an entry says that only looks at its own field: `judge` finds out if no record before had the same value.
+    pub fn remembered(&self, item: &SelectionItem, judge: impl FnOnce() -> bool) -> bool {
+        match self.found(item.field) {
+            Some(FoundValues::Scalar(json, _)) => self.remembered.of(item, json, judge),
+            Some(
+                FoundValues::None | FoundValues::One(_) | FoundValues::Several(_) | FoundValues::TooMany,
+            )
+            | None => judge(),
         }
     }
 
     /// Whether the record has a value of a field; `None` if no rule has asked for it.
     pub fn has(&self, field: FieldId) -> Option<bool> {
-        self.found.get(field.0)?.get().map(|found| match found {
-            FoundValues::None => false,
-            FoundValues::One(_) | FoundValues::Several(_) | FoundValues::TooMany => true,
-        })
+        self.found.get(field.0)?.get().map(|found| !matches!(found, FoundValues::None))
+    }
+
+    fn found(&self, field: FieldId) -> Option<&FoundValues<'a>> {
+        let place = self.found.get(field.0)?;
+        Some(place.get_or_init(|| {
+            self.asked.borrow_mut().push(field);
+            self.find(field)
+        }))
+    }
+
+    fn find(&self, field: FieldId) -> FoundValues<'a> {
+        if let FieldSource::Path(path) = &self.fields.get(field).source
+            && let Some(found) = self.single(path)
+        {
+            return found;
+        }
+        let mut found = FoundValues::None;
+        let too_many = self.search(field, &mut |value| found.push(value) > VALUES_KEPT_MAX);
+        if too_many { FoundValues::TooMany } else { found }
+    }
+
+    /// What is at a path, if that is at most one value.
+    fn single(&self, path: &ColumnPath) -> Option<FoundValues<'a>> {
+        let json = match self.table.columns.get(path.column)?.kind {
+            ColumnKind::Dynamic => match self.row.inside(path.column, &path.names) {
+                Some((json, [])) => json,
+                Some(_) => return None,
+                None => return Some(FoundValues::None),
+            },
+            ColumnKind::String => self.row.json(path.column).filter(|json| json.first() == Some(&b'"'))?,
+            ColumnKind::Long | ColumnKind::Real | ColumnKind::DateTime => return None,
+        };
+        match json.first()? {
+            b'"' | b't' | b'f' | b'-' | b'0'..=b'9' => Some(FoundValues::Scalar(json, OnceCell::new())),
+            b'n' => Some(FoundValues::None),
+            _ => None,
+        }
     }
 
     /// Whether the values of a field are content.
@@ -127,9 +177,10 @@ impl<'a> JudgedRow<'a> {
         *bytes += rest;
     }
 
-    /// What was noted since this was last asked.
-    pub fn take_cut(&self) -> BTreeMap<FieldId, (u64, u64)> {
-        self.cut.take()
+    /// What was noted since this was last asked, if anything was.
+    pub fn take_cut(&self) -> Option<BTreeMap<FieldId, (u64, u64)>> {
+        let is_noted = !self.cut.borrow().is_empty();
+        is_noted.then(|| self.cut.take())
     }
 
     fn search(&self, field: FieldId, visit: Visit<'_, 'a>) -> bool {

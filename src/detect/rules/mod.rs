@@ -49,6 +49,7 @@ mod pattern;
 mod placeholder;
 mod possible;
 mod presence;
+mod remembered;
 mod section;
 mod set;
 mod source;

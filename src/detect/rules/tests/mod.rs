@@ -5,6 +5,7 @@ mod grouping;
 mod impossible;
 mod judging;
 mod linking;
+mod repeated;
 mod starter_pack;
 mod typed;
 
