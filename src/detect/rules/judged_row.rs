@@ -5,6 +5,8 @@ use std::{
     collections::BTreeMap,
 };
 
+use smallvec::SmallVec;
+
 use super::{
     check::SelectionItem,
     derived::{Visit, at_path, contents, every_value, roles},
@@ -39,30 +41,8 @@ enum FoundValues<'a> {
     None,
     /// One that is neither a list nor an object, as received, and as a value once somebody asks for it.
     Scalar(&'a [u8], OnceCell<Option<RowValue<'a>>>),
-    One(RowValue<'a>),
-    Several(Vec<RowValue<'a>>),
+    All(SmallVec<[RowValue<'a>; 1]>),
     TooMany,
-}
-
-impl<'a> FoundValues<'a> {
-    /// Adds a value, and returns how many there are.
-    fn push(&mut self, value: RowValue<'a>) -> usize {
-        *self = match std::mem::replace(self, Self::None) {
-            Self::None | Self::Scalar(..) => Self::One(value),
-            Self::One(first) => Self::Several(vec![first, value]),
-            Self::Several(mut values) => {
-                values.push(value);
-                Self::Several(values)
-            }
-            Self::TooMany => Self::TooMany,
-        };
-        match self {
-            Self::None => 0,
-            Self::Scalar(..) | Self::One(_) => 1,
-            Self::Several(values) => values.len(),
-            Self::TooMany => VALUES_KEPT_MAX + 1,
-        }
-    }
 }
 
 impl<'a> JudgedRow<'a> {
@@ -105,20 +85,16 @@ impl<'a> JudgedRow<'a> {
             Some(FoundValues::Scalar(json, value)) => {
                 value.get_or_init(|| RowValue::of_json(json)).as_ref().is_some_and(each)
             }
-            Some(FoundValues::One(value)) => each(value),
-            Some(FoundValues::Several(values)) => values.iter().any(each),
+            Some(FoundValues::All(values)) => values.iter().any(each),
             Some(FoundValues::TooMany) => self.search(field, &mut |value| each(&value)),
         }
     }
 
-    /// What an entry says that only looks at its own field: `judge` finds out if no record before had the same value.
+    /// What an entry says that only looks at its own field: `judge` finds out unless that is remembered of an earlier record.
     pub fn remembered(&self, item: &SelectionItem, judge: impl FnOnce() -> bool) -> bool {
         match self.found(item.field) {
             Some(FoundValues::Scalar(json, _)) => self.remembered.of(item, json, judge),
-            Some(
-                FoundValues::None | FoundValues::One(_) | FoundValues::Several(_) | FoundValues::TooMany,
-            )
-            | None => judge(),
+            Some(FoundValues::None | FoundValues::All(_) | FoundValues::TooMany) | None => judge(),
         }
     }
 
@@ -141,9 +117,16 @@ impl<'a> JudgedRow<'a> {
         {
             return found;
         }
-        let mut found = FoundValues::None;
-        let too_many = self.search(field, &mut |value| found.push(value) > VALUES_KEPT_MAX);
-        if too_many { FoundValues::TooMany } else { found }
+        let mut values = SmallVec::new();
+        let too_many = self.search(field, &mut |value| {
+            values.push(value);
+            values.len() > VALUES_KEPT_MAX
+        });
+        match values.len() {
+            _ if too_many => FoundValues::TooMany,
+            0 => FoundValues::None,
+            _ => FoundValues::All(values),
+        }
     }
 
     /// What is at a path, if that is at most one value.

@@ -9,9 +9,9 @@ const BYTES_MAX: usize = 256;
 
 /// Answers that are remembered. A new one takes the place of another.
 const ANSWERS: usize = 1 << ANSWERS_BITS;
-const ANSWERS_BITS: u32 = 8;
+const ANSWERS_BITS: u32 = 10;
 
-/// The answers for one batch. For its first record, which may be the only one, none are remembered.
+/// The answers for one batch. None are remembered before it begins to: one record alone would not use them.
 #[derive(Default)]
 pub(super) struct RememberedAnswers<'a> {
     answers: Vec<Cell<Answer<'a>>>,
@@ -34,9 +34,11 @@ impl<'a> RememberedAnswers<'a> {
 
     /// What an entry says of a field whose only value is this JSON text; `judge` finds out if nobody knows.
     pub fn of(&self, item: &SelectionItem, json: &'a [u8], judge: impl FnOnce() -> bool) -> bool {
+        if json.len() > BYTES_MAX {
+            return judge();
+        }
         let address = ptr::from_ref(item).addr();
-        let known = self.answers.get(place(address, json)).filter(|_| json.len() <= BYTES_MAX);
-        let Some(known) = known else { return judge() };
+        let Some(known) = self.answers.get(place(address, json)) else { return judge() };
         let answer = known.get();
         if answer.item == address && answer.json == json {
             return answer.holds;
@@ -47,16 +49,21 @@ impl<'a> RememberedAnswers<'a> {
     }
 }
 
-/// The place of an answer. Values of one length often differ at the end.
+/// The place of an answer. All of the text counts: user agents of two versions differ in the middle, countries are short.
 fn place(address: usize, json: &[u8]) -> usize {
-    let end = json.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
-    let mixed = end ^ (address as u64).rotate_left(24) ^ json.len() as u64;
-    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - ANSWERS_BITS)) as usize
+    let (words, rest) = json.as_chunks();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let mix = |mixed: u64, word: &[u8; 8]| {
+        (mixed.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    };
+    let mixed = words.iter().chain([&last]).fold(address as u64, mix);
+    (mixed >> (u64::BITS - ANSWERS_BITS)) as usize
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{collections::BTreeSet, sync::Arc};
 
     use super::*;
     use crate::detect::rules::field::FieldId;
@@ -91,6 +98,23 @@ mod tests {
         assert!(!knows(&answers, &items[1], b"\"agent\"", false));
         assert!(!knows(&answers, &items[0], b"7", false));
         assert!(knows(&answers, &items[0], b"7", false));
+    }
+
+    #[test]
+    fn values_that_differ_anywhere_have_places_of_their_own() {
+        let agent = |version: u32| format!("\"Mozilla/5.0 (X11) Chrome/{version}.0.0.0 Safari/537.36\"");
+        let agents = [agent(120), agent(121), agent(122)];
+        let alike = [
+            ["\"US\"", "\"DE\"", "\"FR\""],
+            ["true", "null", "1"],
+            ["\"alice@example.com\"", "\"bobby@example.com\"", "\"caren@example.com\""],
+            agents.each_ref().map(String::as_str),
+        ];
+        for values in alike {
+            let places: BTreeSet<usize> =
+                values.iter().map(|json| place(0x7f00_1234_5670, json.as_bytes())).collect();
+            assert_eq!(places.len(), values.len(), "{values:?}");
+        }
     }
 
     #[test]
